@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,15 +73,20 @@ origin_server::list_all(const project_record& project, const command& program,
 
 /// By git's protocol before its second version: all is listed before anybody
 /// has asked for anything. Where the upstream cannot say what it has beside
-/// branches and tags, git's own list stands.
-void origin_server::serve_old_fetch(const transfer_grant& who, command program,
-                                    int socket) {
-  shared_calls<string_map>::result_ptr others;
-  try {
-    others = parts_.git->list_whole_upstream(who.project);
-  } catch (const refused&) {
-    others = std::make_shared<const string_map>();
-  }
+/// branches and tags, git's own list stands. It is asked for both at once, so
+/// that nobody waits twice.
+void origin_server::serve_old_fetch(const transfer_grant& who,
+                                    const std::string& protocol,
+                                    const std::string& path, int socket) {
+  auto asked = std::async(std::launch::async, [&] {
+    try {
+      return parts_.git->list_whole_upstream(who.project);
+    } catch (const refused&) {
+      return std::make_shared<const string_map>();
+    }
+  });
+  auto program = upload_pack(shown(who, path), protocol);
+  const auto others = asked.get();
   const origin_peer to{socket, origin_peer::clock::now() + origin_talk_timeout};
   list_relay answer{to, max_list, [&](const std::string& listed) {
                       return others->empty()
@@ -107,19 +113,22 @@ void origin_server::run_upload(const command& program,
     parts_.log->debug("origin of session {}: {}", who.session.id, result.err);
 }
 
+std::filesystem::path origin_server::shown(const transfer_grant& who,
+                                           const std::string& path) {
+  return parts_.git->origin(who.project, path, [&](const std::string& repo) {
+    return may_show(who.project, repo);
+  });
+}
+
 void origin_server::serve_fetch(const transfer_grant& who,
                                 const std::string& path,
                                 const std::string& protocol, int socket) {
-  auto view =
-    parts_.git->origin(who.project, path, [&](const std::string& repo) {
-      return may_show(who.project, repo);
-    });
-  const auto base = upload_pack(view, protocol);
   const auto is_upstream = git_service::is_upstream(who.project, path);
   if (is_upstream && !speaks_v2(protocol)) {
-    serve_old_fetch(who, base, socket);
+    serve_old_fetch(who, protocol, path, socket);
     return;
   }
+  const auto base = upload_pack(shown(who, path), protocol);
   auto what = base;
   what.stdin_fd = socket;
   what.stdout_fd = socket;

@@ -75,10 +75,13 @@ private:
   void talk(const std::string& session_id, int socket);
   transfer_grant admit(const std::string& session_id);
   bool may_show(const project_record& project, const std::string& repo);
+  std::filesystem::path shown(const transfer_grant& who,
+                              const std::string& path);
   std::optional<std::string> list_all(const project_record& project,
                                       const command& program,
                                       const std::string& request);
-  void serve_old_fetch(const transfer_grant& who, command program, int socket);
+  void serve_old_fetch(const transfer_grant& who, const std::string& protocol,
+                       const std::string& path, int socket);
   void run_upload(const command& program, const transfer_grant& who);
   void serve_fetch(const transfer_grant& who, const std::string& path,
                    const std::string& protocol, int socket);

@@ -4,6 +4,7 @@
 #include "http/git/pkt_line.hpp"
 #include "http/git/ref_list.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -89,21 +90,25 @@ bool asks_for_peeled(std::string_view request) {
 
 std::string whole_list(std::string_view listed, const string_map& others,
                        bool peeled) {
-  std::string result;
+  string_map packets; // by names: HEAD comes first
   for (auto next = first_packet(listed); next && !next->special;
        next = first_packet(listed)) {
     // What was fetched by name once may have moved there, or be gone.
-    if (!is_unusual(listed_name(next->payload)))
-      result += listed.substr(0, next->size);
+    if (const auto name = listed_name(next->payload); !is_unusual(name))
+      packets.emplace(name, listed.substr(0, next->size));
     listed.remove_prefix(next->size);
   }
   for (const auto& [name, id] : others) {
     if (!is_unusual(name))
       continue;
     const auto target = peeled ? peeled_of(name, others) : std::string{};
-    result += make_packet(id + ' ' + name
-                          + (target.empty() ? "" : " peeled:" + target) + '\n');
+    packets.emplace(
+      name, make_packet(id + ' ' + name
+                        + (target.empty() ? "" : " peeled:" + target) + '\n'));
   }
+  std::string result;
+  for (const auto& [name, packet] : packets)
+    result += packet;
   return result.append(flush_packet);
 }
 
@@ -117,6 +122,9 @@ std::string whole_advertisement(std::string_view listed,
     if (const auto target = peeled_of(name, others); !target.empty())
       parts.refs.push_back(target + ' ' + name + std::string{peeled_mark});
   }
+  std::ranges::stable_sort(parts.refs, {}, [](const std::string& line) {
+    return without_peeled_mark(listed_name(line));
+  });
   if (parts.refs.empty())
     parts.refs.push_back(std::string(40, '0') + " capabilities^{}");
   parts.refs.front() += parts.capabilities;

@@ -4,6 +4,8 @@
 // as refs/pull/7/head. The objects of those come when they are fetched
 // (first_request.hpp); to list them they need not be here.
 //
+// In the order of names, as git itself lists them.
+//
 // `listed` is git's own answer, `others` the upstream's references by their
 // full names and their objects, with what an annotated tag leads to as NAME^{};
 // only those count that is_unusual() allows.

@@ -423,6 +423,15 @@ git push origin $commit:refs/heads/work 2>&1)");
   INFO(pushed.dump());
   CHECK(pushed["exit_code"] != 0);
   CHECK(node.git({"for-each-ref", "refs/heads/work"}).empty());
+  for (auto object : {"HEAD^{tree}", "HEAD:README.md", "annotated"}) {
+    pushed = session.run(std::string{"git tag -fam A annotated >/dev/null\n"
+                                     "git push origin $(git rev-parse "}
+                         + object + "):refs/heads/work 2>&1");
+    INFO(pushed.dump());
+    CHECK(pushed["exit_code"] != 0);
+    CHECK_THAT(pushed["stdout"], !Catch::Contains("cannot be reached"));
+    CHECK(node.git({"for-each-ref", "refs/heads/work"}).empty());
+  }
   // Whatever is said there, it serves on, and shows no other session.
   output(session.run(
     "printf garbage | /run/greenroom/git-connect x 1 >/dev/null || true\n"

@@ -1,6 +1,7 @@
 // What is beside the session's branch is kept, and named.
 #include "tests/git_matrix/matrix.hpp"
 
+#include "messages/left_work.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/memfd.hpp"
 
@@ -8,6 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <optional>
+#include <set>
+#include <string>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -325,4 +329,48 @@ TEST_CASE("a pack that is larger than a file may be is refused in words") {
   CHECK_THAT(result.err, Catch::Contains("more than 100000 bytes")
                            && Catch::Contains("(sandbox.disk)"));
   CHECK(fs::file_size(file) <= bound);
+}
+
+TEST_CASE("a tag or a branch that is too large for the node costs itself") {
+  constexpr const char* tag =
+    "git tag fine; echo work >new\n"
+    "(printf 'object %s\\ntype commit\\ntag large\\ntagger Ada "
+    "<ada@example.org> 1 +0000\\n\\n' $(git rev-parse HEAD)\n"
+    "head -c 67108865 /dev/zero | tr '\\0' a) >.git/large\n"
+    "git tag large $(git hash-object -t tag -w .git/large)";
+  constexpr const char* commit =
+    "head -c 67108865 /dev/zero | tr '\\0' a >.git/large\n"
+    "git update-ref refs/heads/other $(git commit-tree -F .git/large "
+    "HEAD^{tree})\n"
+    "git tag fine; echo work >new";
+  const auto script = GENERATE_COPY(as<std::string>{}, tag, commit);
+  const auto name =
+    script == tag ? "refs/tags/large" : std::string{"refs/heads/other"};
+  matrix_row at{script};
+  std::optional<std::string> note;
+  SECTION("rescue") {
+    auto result = at.rescue();
+    CHECK(at.kept(result) == std::set<std::string>{"tags/fine", "tree"});
+    note = result.note;
+  }
+  SECTION("check-in") {
+    auto result = at.check_in();
+    CHECK(at.committed() == at.expected());
+    CHECK(at.kept(result.rescued) == std::set<std::string>{"tags/fine"});
+    note = result.rescued.note;
+  }
+  REQUIRE(note);
+  CHECK(leaves_work(*note));
+  CHECK_THAT(*note, Catch::Contains(name + " could not be saved (it has 671")
+                      && Catch::Contains("may have no more than 64MiB"));
+}
+
+TEST_CASE("a check-in of a branch that is too large for the node is refused") {
+  matrix_row at{"head -c 67108865 /dev/zero | tr '\\0' a >.git/large\n"
+                "git commit -q --allow-empty -F .git/large"};
+  auto what = refusal_of([&] { at.check_in(); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message,
+             Catch::Contains("refs/heads/work could not be saved (it has 671")
+               && Catch::Contains("may have no more than 64MiB"));
 }

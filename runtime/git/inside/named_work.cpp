@@ -2,14 +2,17 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/git/common/object_bound.hpp"
 #include "runtime/git/common/refs.hpp"
 
 #include <fcntl.h>
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <set>
+#include <sstream>
 
 namespace greenroom::git {
 
@@ -24,6 +27,7 @@ constexpr const char* what_listing_is = "list the session's branches and tags";
 struct reference {
   std::string id;
   std::string kind; // commit, tag, …
+  std::uint64_t size = 0;
   std::string name; // in full
 };
 
@@ -42,29 +46,41 @@ struct listing {
   std::vector<std::string> broken; // names that lead to nothing
 };
 
-// Of the objects those that are there, with their kinds.
-std::map<std::string, std::string> kinds_of(const repo& in,
+// "ID KIND SIZE", and a name where there is one.
+reference read_reference(const std::string& line) {
+  reference result;
+  std::istringstream words{line};
+  words >> result.id >> result.kind >> result.size >> result.name;
+  return result;
+}
+
+// Of the objects those that are there.
+std::map<std::string, reference> objects_at(const repo& in,
                                             const std::string& ids) {
-  std::map<std::string, std::string> result;
-  auto told =
-    in.ask({{"cat-file", "--batch-check=%(objectname) %(objecttype)"}, ids},
-           what_listing_is);
+  std::map<std::string, reference> result;
+  auto told = in.ask(
+    {{"cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)"},
+     ids},
+    what_listing_is);
   for (const auto& line : split(told, '\n'))
-    if (auto space = line.find(' '); !line.ends_with(" missing"))
-      result.emplace(line.substr(0, space), line.substr(space + 1));
+    if (!line.ends_with(" missing")) {
+      auto object = read_reference(line);
+      result.emplace(object.id, std::move(object));
+    }
   return result;
 }
 
 // git lists none at all with their kinds where an object is missing.
-void look_up_kinds(const repo& in, listing& to) {
+void look_up_objects(const repo& in, listing& to) {
   std::string ids;
   for (const auto& ref : to.all)
     ids += ref.id + '\n';
-  auto kinds = kinds_of(in, ids);
+  auto objects = objects_at(in, ids);
   std::vector<reference> sound;
   for (auto& ref : to.all) {
-    if (auto found = kinds.find(ref.id); found != kinds.end())
-      sound.push_back({ref.id, found->second, std::move(ref.name)});
+    if (auto found = objects.find(ref.id); found != objects.end())
+      sound.push_back(
+        {ref.id, found->second.kind, found->second.size, std::move(ref.name)});
     else
       to.broken.push_back(std::move(ref.name));
   }
@@ -79,31 +95,25 @@ void add_broken(listing& to, const std::string& complaints) {
 }
 
 listing references(const repo& in, const std::vector<std::string>& more) {
-  auto list = [&](const std::string& kind) {
+  auto list = [&](const std::string& object) {
     git_call call{
-      {"for-each-ref", "--format=%(objectname) " + kind + " %(refname)"}};
+      {"for-each-ref", "--format=%(objectname) " + object + " %(refname)"}};
     call.args.insert(call.args.end(), more.begin(), more.end());
     return in.run(call);
   };
-  auto result = list("%(objecttype)");
+  auto result = list("%(objecttype) %(objectsize)");
   auto incomplete = !result.ok();
   if (incomplete)
-    result = list("-");
+    result = list("- 0");
   if (!result.ok())
     fail(what_listing_is, result);
   listing found;
-  for (const auto& line : split(result.out, '\n')) {
-    auto first = line.find(' ');
-    auto second = line.find(' ', first + 1);
-    if (first == line.npos || second == line.npos)
-      continue;
-    found.all.push_back({line.substr(0, first),
-                         line.substr(first + 1, second - first - 1),
-                         line.substr(second + 1)});
-  }
+  for (const auto& line : split(result.out, '\n'))
+    if (auto ref = read_reference(line); !ref.name.empty())
+      found.all.push_back(std::move(ref));
   add_broken(found, result.err);
   if (incomplete)
-    look_up_kinds(in, found);
+    look_up_objects(in, found);
   return found;
 }
 
@@ -242,9 +252,13 @@ named_work named_commits(const repo& in, const repo::facts& at) {
   auto stashed = false;
   auto own = references(in, {});
   for (auto& ref : own.all) {
-    if (is_work(ref.name))
-      found.objects.push_back(describe(ref));
     stashed = stashed || ref.name == "refs/stash";
+    if (!is_work(ref.name))
+      continue;
+    if (auto why = why_too_large(ref.kind, ref.size))
+      add_left(found, ref.name, "it " + *why);
+    else
+      found.objects.push_back(describe(ref));
   }
   name_broken(found, own);
   if (stashed)

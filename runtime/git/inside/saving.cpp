@@ -77,6 +77,12 @@ committed commit_all(const repo& in, const repo::facts& at, const saving& what,
   return result;
 }
 
+// Where the branch is there, and could not be saved.
+void refuse_left(const named_work& found, const std::string& branch) {
+  if (found.note && found.note->find(branch + ' ') != std::string::npos)
+    throw checkout_fault{*found.note};
+}
+
 std::vector<std::string> tips_of(const std::vector<named_object>& objects,
                                  const std::optional<std::string>& tip) {
   std::set<std::string> tips;
@@ -167,6 +173,8 @@ savings save_all(const checkout_paths& paths, const saving& what) {
   for (const auto& one : result.named.objects)
     if (checkin && one.name == "heads/" + what.branch)
       result.tip = one.id;
+  if (checkin && !result.tip)
+    refuse_left(result.named, name);
   if (!here || !done.whole)
     guard(result, "what was not committed",
           [&] { done.inside = add_tree(result, in, at, how); });

@@ -4,8 +4,10 @@
 #include "messages/errors.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/git_process.hpp"
+#include "runtime/git/mirror/handles.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <string_view>
 
 namespace greenroom::git {
@@ -111,6 +113,19 @@ bool is_brought_by_others(const command_result& result) {
     return result.err.find(words) != std::string::npos;
   };
   return says("cannot lock ref") && !says("No space left on device");
+}
+
+// By its kind alone: libgit2 reads fewer commits than git does.
+bool is_commit(const std::filesystem::path& path, const std::string& id) {
+  auto repo = open_mirror(path);
+  odb_handle store;
+  check(git_repository_odb(receive(store), repo.get()),
+        "cannot open the objects");
+  const auto object = to_oid(id);
+  std::size_t size = 0;
+  auto kind = GIT_OBJECT_INVALID;
+  return git_odb_read_header(&size, &kind, store.get(), &object) == 0
+         && kind == GIT_OBJECT_COMMIT;
 }
 
 // To git's push 40 digits are a branch, where one is called so, and no id.
@@ -242,6 +257,9 @@ bool mirror::fetch_specs(const std::vector<std::string>& specs) const {
 
 push_outcome mirror::push(std::string_view branch, const std::string& commit,
                           const std::optional<std::string>& old) const {
+  if (!is_commit(path_, commit))
+    throw refused{errc::conflict,
+                  "a branch leads to a commit, and " + commit + " is none"};
   auto target = "refs/heads/" + std::string{branch};
   server_git call{path_,
                   {"push", "--porcelain", "--no-verify",

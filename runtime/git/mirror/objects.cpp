@@ -6,26 +6,6 @@ namespace {
 
 constexpr int max_tags = 100; // that lead to one another
 
-struct search {
-  git_odb* objects = nullptr;
-  std::optional<git_oid> found;
-};
-
-// Ends the search, by a code that nothing else answers.
-constexpr int found_one = GIT_EUSER;
-
-int look_at(const git_oid* id, void* payload) {
-  auto& all = *static_cast<search*>(payload);
-  std::size_t size = 0;
-  auto type = GIT_OBJECT_INVALID;
-  if (auto code = git_odb_read_header(&size, &type, all.objects, id); code != 0)
-    return code;
-  if (type == GIT_OBJECT_BLOB || size <= max_whole_object)
-    return 0;
-  all.found = *id;
-  return found_one;
-}
-
 } // namespace
 
 git_object_t type_of(git_repository* repo, const git_oid& id) {
@@ -53,17 +33,6 @@ std::optional<git_oid> peel_to_commit(git_repository* repo, git_oid id) {
     id = *git_tag_target_id(tag.get());
   }
   return std::nullopt;
-}
-
-std::optional<git_oid> find_too_large(const std::filesystem::path& objects) {
-  odb_handle opened;
-  check(git_odb_open(receive(opened), objects.c_str()),
-        "cannot open the objects");
-  search all{opened.get(), std::nullopt};
-  auto code = git_odb_foreach(opened.get(), look_at, &all);
-  if (code != found_one)
-    check(code, "cannot list the objects");
-  return all.found;
 }
 
 } // namespace greenroom::git

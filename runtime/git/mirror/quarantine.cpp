@@ -4,16 +4,17 @@
 #include "messages/ids.hpp"
 #include "runtime/base/memfd.hpp"
 #include "runtime/base/throw_errno.hpp"
+#include "runtime/git/common/object_bound.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/mirror/mirror.hpp"
-#include "runtime/git/mirror/objects.hpp"
 #include "runtime/git/mirror/stoppable_git.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
 
 #include <cerrno>
+#include <fstream>
 #include <utility>
 
 namespace greenroom::git {
@@ -27,18 +28,22 @@ constexpr std::string_view prefix = "incoming-";
 // Checking a large pack takes longer than a talk with the upstream.
 constexpr std::chrono::seconds check_timeout{110};
 
-// As checkouts are made: it reads what is no file whole.
-constexpr std::uint64_t check_memory = std::uint64_t{2} << 30;
-
 // What old programs have left in histories that are merged until today, and
 // harms nobody.
 constexpr const char* old_faults =
   "badTimezone=ignore,missingSpaceBeforeDate=ignore,zeroPaddedFilemode=ignore,"
   "zeroPaddedDate=ignore";
 
+// What git may take at once for an object: all of it, but for files that are no
+// differences from others, which go through in pieces.
+constexpr std::uint64_t max_taken = std::uint64_t{1} << 30;
+
 // Which object, and what of it; git says so before it gives up.
 std::string fault_of_object(const command_result& result) {
   constexpr std::string_view mark = "error: object ";
+  if (result.err.find("attempting to allocate ") != std::string::npos)
+    return "one of them takes more than " + format_size(max_taken)
+           + " of memory; " + how_large_objects_are();
   auto at = result.err.find(mark);
   if (at == std::string::npos)
     return reason(result);
@@ -63,6 +68,34 @@ command_result check_until(const server_git& call, int stop_fd) {
   if (!result)
     throw refused{errc::unavailable, upstream_client::node_stops};
   return std::move(*result);
+}
+
+// Of what lies in quarantine alone. Throws refused(conflict).
+void check_sizes(const fs::path& mirror, const fs::path& arrivals,
+                 int stop_fd) {
+  const auto list = arrivals / "sizes";
+  const unique_fd file{
+    ::open(list.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
+  if (!file)
+    throw_errno("cannot make " + list.string());
+  server_git call{mirror,
+                  {"cat-file", "--batch-all-objects", "--unordered",
+                   "--batch-check=%(objecttype) %(objectsize) %(objectname)"},
+                  {"GIT_OBJECT_DIRECTORY=" + arrivals.string()}};
+  call.stdout_fd = file.get();
+  call.timeout = check_timeout;
+  if (auto listed = check_until(call, stop_fd); !listed.ok())
+    throw std::runtime_error("cannot list a session's objects: "
+                             + reason(listed));
+  std::ifstream lines{list};
+  std::string kind;
+  std::string id;
+  for (std::uint64_t size = 0; lines >> kind >> size >> id;)
+    if (auto why = why_too_large(kind, size))
+      throw refused{errc::conflict,
+                    "the session's " + kind + ' ' + id + ' ' + *why};
+  if (!lines.eof())
+    throw std::runtime_error("cannot read the list of a session's objects");
 }
 
 // As git reads a list of directories: quoted, so that a colon is no end.
@@ -132,17 +165,14 @@ void mirror::import_pack(int pack_fd, const std::vector<std::string>& tips,
                                  "--fix-thin"};
   if (max_size > 0)
     index.push_back("--max-input-size=" + std::to_string(max_size));
-  server_git call{path_, std::move(index), env, {}, pack_fd, check_timeout};
-  call.max_memory = check_memory;
-  auto indexed = check_until(call, stop_fd_);
+  auto bounded = env;
+  bounded.push_back("GIT_ALLOC_LIMIT=" + std::to_string(max_taken));
+  auto indexed = check_until(
+    {path_, std::move(index), bounded, {}, pack_fd, check_timeout}, stop_fd_);
   if (!indexed.ok())
     throw refused{errc::conflict, "the session's objects are not sound: "
                                     + fault_of_object(indexed)};
-  if (auto id = find_too_large(arrivals.path()))
-    throw refused{errc::conflict,
-                  "the session's objects are not sound: object " + to_hex(*id)
-                    + ", a commit, tag or tree, is larger than "
-                    + std::to_string(max_whole_object >> 20) + " MiB"};
+  check_sizes(path_, arrivals.path(), stop_fd_);
 
   std::string wanted;
   for (const auto& tip : tips)

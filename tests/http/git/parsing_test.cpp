@@ -391,8 +391,9 @@ TEST_CASE("a list of all has what the upstream has now, and nothing of ours") {
      {"refs/tags/v1^{}", b}},
     true);
   CHECK(listed
-        == usual + tag + make_packet(b + " refs/pull/1/head\n")
-             + make_packet(b + " refs/stash peeled:" + a + '\n') + "0000");
+        == usual + make_packet(b + " refs/pull/1/head\n")
+             + make_packet(b + " refs/stash peeled:" + a + '\n') + tag
+             + "0000");
   CHECK(whole_list("0000", {{"refs/x", a}, {"refs/x^{}", b}}, false)
         == make_packet(a + " refs/x\n") + "0000");
   CHECK(whole_list("0000", {}, true) == "0000");
@@ -422,6 +423,15 @@ TEST_CASE("by git's protocol of old all is advertised as well") {
                             others)
         == version + make_packet(a + " HEAD" + can + '\n') + main + more
              + cut_off + "0000");
+  // All is in the order of names, what a tag leads to beside it.
+  const auto beside = make_packet(a + " refs/pull/1/head-2\n");
+  const auto tag = make_packet(a + " refs/tags/v1\n");
+  CHECK(
+    whole_advertisement(make_packet(a + " HEAD" + can + '\n') + tag + "0000",
+                        {{"refs/pull/1/head", b},
+                         {"refs/pull/1/head-2", a},
+                         {"refs/pull/1/head^{}", a}})
+    == make_packet(a + " HEAD" + can + '\n') + more + beside + tag + "0000");
   // What git can do is said beside the first, whichever that is.
   CHECK(whole_advertisement(
           make_packet(a + " refs/changes/1" + can + '\n') + main + "0000", {})

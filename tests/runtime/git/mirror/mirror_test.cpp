@@ -368,6 +368,19 @@ TEST_CASE("an upstream that does not want a push says why") {
   CHECK(w.mirror.push_refs({"refs/upstream/heads/main"}));
 }
 
+TEST_CASE("what is no commit is pushed to no branch, and says so") {
+  world w;
+  auto other = GENERATE(as<std::string>{}, "upstream/heads/main^{tree}",
+                        "upstream/tags/v1.0");
+  auto what = refusal_of([&] {
+    w.mirror.push("work", run_git(w.mirror.path(), {"rev-parse", other}), {});
+  });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains(" is none"));
+  CHECK(w.upstream_at("refs/heads/work").empty());
+  CHECK(w.mirror.fetch_ref("refs/heads/main")); // it can be reached
+}
+
 TEST_CASE("a sound pack with all that it needs comes in") {
   world w;
   write(w.work() / "more", "more\n");
@@ -409,6 +422,57 @@ TEST_CASE("a pack that is cut short is refused") {
                   fs::file_size(w.work() / "pack-data") / 2);
   auto what = refusal_of([&] { w.mirror.import_pack(pack.get(), {tip}); });
   CHECK(what.code == errc::conflict);
+  CHECK_FALSE(has_leftovers(w.mirror));
+}
+
+TEST_CASE("what git reads whole may have 64 MiB, and a file more") {
+  world w;
+  const std::string large((std::size_t{64} << 20) + 1, 'a');
+  const auto head = run_git(w.work(), {"rev-parse", "HEAD"});
+  std::string tip;
+  SECTION("a tag") {
+    tip = hash_object(w.work(), "tag",
+                      "object " + head
+                        + "\ntype commit\ntag large\ntagger Ada "
+                          "<ada@example.org> 1 +0000\n\n"
+                        + large);
+  }
+  SECTION("a commit before the tip") {
+    write(w.work() / "message", large);
+    auto tree = run_git(w.work(), {"rev-parse", "HEAD^{tree}"});
+    auto before = run_git(w.work(), {"commit-tree", "-p", head, "-F",
+                                     (w.work() / "message").string(), tree});
+    tip = run_git(w.work(), {"commit-tree", "-p", before, "-m", "Small", tree});
+  }
+  SECTION("a file") {
+    write(w.work() / "large", large);
+    run_git(w.work(), {"add", "large"});
+    run_git(w.work(), {"commit", "-qm", "Large"});
+    tip = run_git(w.work(), {"rev-parse", "HEAD"});
+    auto pack = pack_of(w.work(), tip + "\n^" + head + '\n');
+    w.mirror.import_pack(pack.get(), {tip});
+    CHECK(has_object(w.mirror, tip));
+    return;
+  }
+  auto pack = pack_of(w.work(), tip + "\n^" + head + '\n');
+  auto what = refusal_of([&] { w.mirror.import_pack(pack.get(), {tip}); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains(" has 671")
+                             && Catch::Contains("may have no more than 64MiB"));
+  CHECK_FALSE(has_object(w.mirror, tip));
+  CHECK_FALSE(has_leftovers(w.mirror));
+}
+
+TEST_CASE("a pack is refused by the size that an object says it has") {
+  world w;
+  // One object: a commit of 2 GiB.
+  write(w.work() / "pack-data",
+        std::string{"PACK\0\0\0\2\0\0\0\1", 12} + "\x90\x80\x80\x80\x40");
+  unique_fd pack{
+    ::open((w.work() / "pack-data").c_str(), O_RDONLY | O_CLOEXEC)};
+  auto what = refusal_of([&] { w.mirror.import_pack(pack.get(), {}); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains("takes more than 1GiB of memory"));
   CHECK_FALSE(has_leftovers(w.mirror));
 }
 

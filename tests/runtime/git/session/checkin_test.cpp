@@ -530,25 +530,3 @@ TEST_CASE_METHOD(world, "a file that a tag stands for is kept, and never read "
         == errc::not_found);
   CHECK(peak_kib() < usual + 40 * 1024);
 }
-
-TEST_CASE_METHOD(world, "a commit or tag of any size stays in its session") {
-  auto place = session("main");
-  auto base = upstream_at("refs/heads/main");
-  const auto words = dir.path() / "words";
-  std::string text = "Subject\n\n";
-  while (text.size() <= (std::size_t{32} << 20))
-    text += std::string(1023, 'x') + '\n';
-  write(words, text);
-  if (GENERATE(false, true))
-    run_git(place.checkout, {"commit", "-q", "--allow-empty",
-                             "--cleanup=verbatim", "-F", words.string()});
-  else
-    run_git(place.checkout,
-            {"tag", "-a", "--cleanup=verbatim", "-F", words.string(), "long"});
-  auto why = refusal_of([&] { git::checkin(checkin_of(place, "main", base)); });
-  CHECK(why.code == errc::conflict);
-  CHECK(why.message.find("larger than 32 MiB") != std::string::npos);
-  CHECK(upstream_at("refs/heads/main") == base);
-  CHECK(refusal_of([&] { git::rescue(rescue_of(place)); }).code
-        == errc::conflict);
-}
