@@ -16,6 +16,7 @@
 #include <array>
 #include <cerrno>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace greenroom {
@@ -148,6 +149,16 @@ int until(steady::time_point deadline) {
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
 }
 
+// It outlives us where we are killed, and may be one that never writes: what it
+// could not have taken before its time-out ends it.
+void limit_processor_time(pid_t pid, std::chrono::milliseconds timeout) {
+  using namespace std::chrono;
+  auto most = static_cast<rlim_t>(ceil<seconds>(timeout).count() + 1)
+              * std::max(1U, std::thread::hardware_concurrency());
+  rlimit time{most, most};
+  ::prlimit(pid, RLIMIT_CPU, &time, nullptr);
+}
+
 } // namespace
 
 pid_t start_command(const command& what, int stdout_fd, int stderr_fd) {
@@ -208,6 +219,7 @@ std::optional<command_result> run_until(const command& what, int stop_fd) {
     // Where it has ended already it has taken little.
     ::prlimit(program.pid(), RLIMIT_DATA, &most, nullptr);
   }
+  limit_processor_time(program.pid(), what.timeout);
   // glibc 2.36 declares pidfd_open for C only.
   unique_fd ended{
     static_cast<int>(::syscall(SYS_pidfd_open, program.pid(), 0))};

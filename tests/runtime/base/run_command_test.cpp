@@ -10,9 +10,13 @@
 #include <signal.h>
 #include <sys/file.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <fstream>
+#include <string>
 #include <system_error>
+#include <thread>
 
 using greenroom::command;
 using greenroom::run_command;
@@ -147,6 +151,15 @@ TEST_CASE("at the time-out the whole process group dies") {
   // Blocks until the background process has let go of the lock.
   unique_fd file{::open(lock.c_str(), O_RDONLY | O_CLOEXEC)};
   CHECK(::flock(file.get(), LOCK_EX) == 0);
+}
+
+// Its caller may be killed before it can end it.
+TEST_CASE("a command has no more processor time than its time-out allows") {
+  auto limited = shell("while [ \"$(ulimit -t)\" = unlimited ]; do :; done; "
+                       "ulimit -t");
+  limited.timeout = std::chrono::seconds{100};
+  auto processors = std::max(1U, std::thread::hardware_concurrency());
+  CHECK(run_command(limited).out == std::to_string(101 * processors) + '\n');
 }
 
 TEST_CASE("a command ends when its caller has to stop") {
