@@ -130,9 +130,10 @@ TEST_CASE("an upstream that cannot be reached is named as the reason") {
   auto closed =
     mirror::open_or_create(dir.path() / "b.git", "http://127.0.0.1:1/x.git");
   CHECK(refusal_of([&] { closed.fetch(); }).code == errc::unavailable);
-  CHECK(refusal_of([&] {
-          closed.push("main", std::string(40, '1'), std::nullopt);
-        }).code
+  const auto tree = run_git(dir.path() / "b.git", {"write-tree"});
+  const auto commit =
+    run_git(dir.path() / "b.git", {"commit-tree", "-m", "A", tree});
+  CHECK(refusal_of([&] { closed.push("main", commit, std::nullopt); }).code
         == errc::unavailable);
 }
 
