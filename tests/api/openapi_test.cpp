@@ -240,7 +240,7 @@ void administer(reader_of_examples& reader) {
   reader.run("revokeKey");
   for (auto id : {"listNodes", "listAudit", "metrics", "whoami", "logIn",
                   "logOut", "healthz", "readyz", "version", "openapi", "index",
-                  "docs", "llmsText", "errors"})
+                  "docs", "llmsText", "errors", "icon"})
     reader.run(id);
   reader.place["file"] = "index.html";
   reader.run("consoleFile");

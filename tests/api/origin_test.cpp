@@ -113,7 +113,7 @@ TEST_CASE("origin lists what the upstream has beside branches and tags") {
   auto all = listed("--symref origin");
   CHECK_THAT(all, Catch::StartsWith("ref: refs/heads/main\tHEAD\n"));
   CHECK_THAT(all, Catch::Contains("\trefs/heads/topic\n"));
-  CHECK_THAT(all, Catch::Contains("\trefs/tags/v1\n"));
+  CHECK_THAT(all, Catch::EndsWith("\trefs/tags/v1"));
   CHECK_THAT(all, Catch::Contains("\trefs/notes/commits"));
   CHECK_THAT(all, !Catch::Contains("greenroom"));
 }

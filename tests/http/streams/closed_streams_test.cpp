@@ -271,7 +271,9 @@ TEST_CASE(
     std::lock_guard lock{all_held->guard};
     return all_held->look_ups.size() == all.size();
   });
-  http_client probe{f.port()};
+  http_client probe{f.port()}; // accepted before the server accepts no more
+  probe.send(request_text("GET", "/healthz"));
+  REQUIRE(probe.receive().status == 200);
   std::jthread stopper{[&] { f.server->stop(std::chrono::minutes{1}); }};
   int status = 200;
   while (status == 200) {
