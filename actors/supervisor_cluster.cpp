@@ -151,7 +151,12 @@ caf::result<project_sessions> look_at(pointer self,
   return ask_all(self, all, look_at_session{}, look_up_timeout);
 }
 
+// The node may own it for a moment before it hears of that. One that it gave
+// away in that moment it would never let go of, and what had come for it to
+// pack would stand in the way when the project is this node's again.
 caf::result<project_sessions> pack(pointer self, const pack_project& what) {
+  if (!self->state.projects.contains(what.project_id))
+    return make_error(errc::unavailable, "the node has not taken it up yet");
   self->state.packed[what.project_id] = what;
   auto all = std::make_shared<gathering>();
   all->project_id = what.project_id;

@@ -331,6 +331,18 @@ TEST_CASE_METHOD(moving_node, "a session in which something runs is packed at "
                 .empty());
 }
 
+TEST_CASE_METHOD(moving_node, "a project is packed once it has been taken up, "
+                              "and not before") {
+  caf::anon_send(whole, release_project{"demo"});
+  await_runner_end();
+  auto why =
+    refused_by<project_sessions>(whole, pack_project{"demo", false, "drained"});
+  CHECK(why.code == errc::unavailable);
+  CHECK(why.message == "the node has not taken it up yet");
+  caf::anon_send(whole, adopt_project{rules()});
+  CHECK(create(on_branch("other")).status == session_status::active);
+}
+
 TEST_CASE_METHOD(small_node, "a directory has the projects that it was given "
                              "last") {
   auto own =
