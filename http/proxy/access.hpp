@@ -2,9 +2,9 @@
 //
 // An API key that may read the session opens any of its ports, a link's cookie
 // those of access `token`, but not for a page of another session's preview, and
-// public ones need neither. A link is good as long as the key that made it. What
-// opened a connection is kept as a grant, so that it ends when the key or link
-// does.
+// public ones need neither. A link is good as long as the key that made it.
+// What opened a connection is kept as a grant, so that it ends when the key or
+// link does.
 #pragma once
 
 #include "http/proxy/preview_settings.hpp"
