@@ -103,7 +103,7 @@ caf::result<done> session_actor_state::drop_kept_elsewhere() {
   auto failed = [promise](caf::error& why) mutable {
     promise.deliver(std::move(why));
   };
-  self_->request(context_->git, git_timeout, measure_kept{{id()}})
+  self_->request(context_->git, git_timeout, measure_kept{project_, {id()}})
     .then(
       [this, promise, failed](const kept_files_list& here) mutable {
         if (here.sessions.empty())

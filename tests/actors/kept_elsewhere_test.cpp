@@ -8,6 +8,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 using namespace greenroom;
@@ -49,6 +51,19 @@ TEST_CASE("what lies on another node's disk is named, and not said to be "
   CHECK(why.code == errc::conflict);
   CHECK_THAT(why.message, Catch::Contains("of node other"));
   node.ask<done>(node.find(nothing), drop_kept{});
+}
+
+TEST_CASE("what lies here of a session that ended on another node is removed") {
+  small_node node{{}, true};
+  store::connection db{"sqlite3://greenroom.db", node.context()->data_dir,
+                       sync_mode::normal};
+  auto left = ended_elsewhere(db, true);
+  const auto checkout =
+    node.context()->data_dir / "sessions" / left.id / "checkout";
+  std::filesystem::create_directories(checkout);
+  std::ofstream{checkout / "file"} << "kept";
+  node.ask<done>(node.find(left), drop_kept{});
+  CHECK_FALSE(std::filesystem::exists(checkout));
 }
 
 TEST_CASE("a node that is alone lists what is on its disk, and no more") {
