@@ -113,6 +113,20 @@ TEST_CASE("a program in a session's sandbox is seen by its preview") {
   see_a_program(true);
 }
 
+TEST_CASE("a program on port 80 of a sandbox is seen by its preview") {
+  node_process node;
+  session_user user{node, {{"new_branch", "p"}, {"preview_port", 80}}};
+  preview shown{user.get()["preview_url"].get<std::string>()};
+  user.start("web", program(80));
+  auto reached =
+    expect(200, node.admin().get(user.path("/wait?until=port:80&timeout=2m")));
+  REQUIRE(reached.data()["reached"] == true);
+  auto answer = shown.get(key_of(node));
+  INFO(answer);
+  CHECK(answer.starts_with("HTTP/1.1 200"));
+  CHECK(answer.find("\nport 80\n") != std::string::npos);
+}
+
 TEST_CASE("who waits for a preview is told when it is ready") {
   node_process node;
   session_user user{node, {{"new_branch", "p"}, {"preview_port", 3000}}};

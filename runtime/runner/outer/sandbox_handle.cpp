@@ -2,10 +2,10 @@
 
 #include "runtime/base/throw_errno.hpp"
 #include "runtime/runner/inner/init.hpp"
-#include "runtime/runner/outer/allow_ping.hpp"
 #include "runtime/runner/outer/block_host_routes.hpp"
 #include "runtime/runner/outer/groups.hpp"
 #include "runtime/runner/outer/memory_events.hpp"
+#include "runtime/runner/outer/network_rights.hpp"
 #include "runtime/runner/outer/slirp.hpp"
 #include "runtime/runner/outer/stderr_capture.hpp"
 #include "runtime/runner/outer/user_namespaces.hpp"
@@ -289,7 +289,7 @@ std::optional<slirp_start> sandbox_handle::open_network(int news) {
     users_.reset(::ioctl(network_.get(), NS_GET_USERNS));
   auto found = network_ && users_ && is_own(network_.get());
   if (found)
-    allow_ping(network_.get(), users_.get());
+    grant_network_rights(network_.get(), users_.get());
   if (!config_.sandbox->nat) {
     network_.reset();
     return std::nullopt;

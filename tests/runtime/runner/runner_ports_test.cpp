@@ -59,6 +59,19 @@ void closed(session& s, std::uint16_t port) {
   }
 }
 
+std::string server_on(std::uint16_t port, const std::string& address,
+                      const std::string& word) {
+  auto text = server(address, word);
+  const std::string any = "LocalPort => 0";
+  text.replace(text.find(any), any.size(),
+               "LocalPort => " + std::to_string(port));
+  return text;
+}
+
+// From which port on the processes of a network may listen without rights.
+const std::string first_free_port =
+  "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+
 std::uint16_t printed_port(session& s, const std::string& exec) {
   return static_cast<std::uint16_t>(s.printed_pids(exec, 1)[0]);
 }
@@ -171,16 +184,39 @@ TEST_CASE("in a sandbox with the host's network only a session's own ports are "
   check_ports(s);
 }
 
+TEST_CASE("in a network of its own a session listens on any port") {
+  if (!test::can_sandbox())
+    return;
+  const auto before = read_file(first_free_port);
+  session s{test::plan()};
+  s.start("web", s.shell(server_on(80, "127.0.0.1", "eighty")));
+  CHECK(printed_port(s, "web") == 80);
+  CHECK(heard_from(s, 80) == "eighty");
+  // The host's network is as it was.
+  CHECK(read_file(first_free_port) == before);
+}
+
+TEST_CASE("which ports of the host's network are root's is not changed") {
+  if (!test::can_sandbox())
+    return;
+  const auto before = read_file(first_free_port);
+  auto plan = test::plan();
+  plan.argv.insert(plan.argv.begin() + 2, "--share-net");
+  plan.host_network = true;
+  session shared{plan};
+  shared.run("x", "cat " + first_free_port);
+  CHECK(shared.output("x") == before);
+  session unconfined;
+  unconfined.run("x", "cat " + first_free_port);
+  CHECK(unconfined.output("x") == before);
+}
+
 TEST_CASE(
   "without a network of its own a session is not taken for another that "
   "has the same port at the other address") {
   session s;
   auto on = [&](const std::string& address, std::uint16_t port) {
-    auto text = server(address, "own");
-    const std::string any = "LocalPort => 0";
-    text.replace(text.find(any), any.size(),
-                 "LocalPort => " + std::to_string(port));
-    return s.shell(text);
+    return s.shell(server_on(port, address, "own"));
   };
   foreign_listener neighbour;
   s.start("six", on("::1", neighbour.port));

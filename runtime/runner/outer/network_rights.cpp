@@ -1,4 +1,4 @@
-#include "runtime/runner/outer/allow_ping.hpp"
+#include "runtime/runner/outer/network_rights.hpp"
 
 #include "runtime/base/fd.hpp"
 
@@ -10,6 +10,7 @@
 #include <array>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <tuple>
 
 namespace greenroom::runner {
@@ -30,21 +31,24 @@ std::string own_group() {
   return group;
 }
 
+// By /proc/sys/net each process sees the network that it is in.
+void set(const char* path, std::string_view value) {
+  if (unique_fd file{::open(path, O_WRONLY | O_CLOEXEC)})
+    std::ignore = ::write(file.get(), value.data(), value.size());
+}
+
 void set_from_within(int network, int users) {
   if (::setns(users, CLONE_NEWUSER) != 0 || ::setns(network, CLONE_NEWNET) != 0)
     return;
   auto group = own_group();
-  auto range = group + ' ' + group;
-  unique_fd file{
-    ::open("/proc/sys/net/ipv4/ping_group_range", O_WRONLY | O_CLOEXEC)};
-  if (file)
-    std::ignore = ::write(file.get(), range.data(), range.size());
+  set("/proc/sys/net/ipv4/ping_group_range", group + ' ' + group);
+  set("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 }
 
 } // namespace
 
 // Namespaces are for one's whole life, so it is the work of a child.
-void allow_ping(int network, int users) noexcept {
+void grant_network_rights(int network, int users) noexcept {
   auto pid = ::fork();
   if (pid == 0) {
     set_from_within(network, users);
