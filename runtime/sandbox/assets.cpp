@@ -3,6 +3,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/sandbox/seccomp.hpp"
+#include "runtime/sandbox/system_accounts.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -60,14 +61,18 @@ void write_if_new(const fs::path& path, std::string_view text, mode_t mode) {
                             "cannot set the mode of " + path.string());
 }
 
+// A file of the host's; empty where not everybody may read it.
+std::string for_everybody(const char* path) {
+  struct stat info {};
+  if (::stat(path, &info) != 0 || (info.st_mode & 04) == 0)
+    return {};
+  return read_file(fs::path{path}).value_or("");
+}
+
 // What is installed for all by npm goes to the home, the rest is as the host
 // has it; but not what opens the doors of its registries.
 std::string npm_settings() {
-  constexpr const char* path = "/etc/npmrc";
-  struct stat info {};
-  auto for_all = ::stat(path, &info) == 0 && (info.st_mode & 04) != 0;
-  std::istringstream host{for_all ? read_file(fs::path{path}).value_or("")
-                                  : ""};
+  std::istringstream host{for_everybody("/etc/npmrc")};
   std::string result;
   for (std::string line; std::getline(host, line);)
     if (line.find("_auth") == line.npos && line.find("_password") == line.npos
@@ -105,19 +110,12 @@ void write_made_files(const fs::path& files) {
   if (::chmod(etc.c_str(), 0755) != 0)
     throw std::system_error(errno, std::generic_category(),
                             "cannot open up " + etc.string());
-  auto id = std::to_string(user_id);
   const std::string name = host_name_inside;
   auto write = [&](const char* file, const std::string& text) {
     write_if_new(etc / file, text, 0644);
   };
-  // Files of the host that are not the session's have an owner that no
-  // namespace knows: the overflow id, nobody.
-  write("passwd", "root:x:0:0:root:/root:/usr/sbin/nologin\n"
-                  "greenroom:x:"
-                    + id + ':' + id
-                    + ":session:/home/greenroom:/bin/bash\n"
-                      "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n");
-  write("group", "root:x:0:\ngreenroom:x:" + id + ":\nnogroup:x:65534:\n");
+  write("passwd", passwd_inside(for_everybody("/etc/passwd")));
+  write("group", group_inside(for_everybody("/etc/group")));
   write("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"
                          "protocols: files\nservices: files\n");
   write("hosts",

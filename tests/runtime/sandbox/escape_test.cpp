@@ -305,10 +305,18 @@ TEST_CASE("without a network the host's own services are not reached") {
              Contains("lo:") && !Contains("eth0:"));
 }
 
-TEST_CASE("the host's users, name and keys are not told") {
+TEST_CASE("the host's people, its name and its keys are not told") {
   sandbox_session s;
   CHECK(s.shell("uname -n").out == "greenroom\n");
-  CHECK(s.shell("cut -d: -f1 /etc/passwd").out == "root\ngreenroom\nnobody\n");
+  CHECK(s.shell("awk -F: '$3 == 0 || $3 > 999 { print $1 }' /etc/passwd").out
+        == "root\ngreenroom\nnobody\n");
+  CHECK(s.shell("awk -F: '$3 == 0 || $3 > 999 { print $1 }' /etc/group").out
+        == "root\ngreenroom\nnogroup\n");
+  // Passwords, comments and members name people, or more.
+  CHECK(s.shell("awk -F: '$2 != \"x\"' /etc/passwd /etc/group").out == "");
+  CHECK(s.shell("awk -F: '$4 != \"\"' /etc/group").out == "");
+  CHECK(s.shell("cut -d: -f5 /etc/passwd | sort -u").out
+        == "\nnobody\nroot\nsession\n");
   CHECK(s.shell("ls -A /etc/ssl/private").out == "");
   CHECK_FALSE(s.shell("cat /etc/shadow").ok());
   CHECK(s.shell("ls /sys").out == "devices\nfs\n");

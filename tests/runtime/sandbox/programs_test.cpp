@@ -7,6 +7,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <grp.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -223,6 +225,20 @@ TEST_CASE("files have the usual modes, whatever the node's mask is") {
     CHECK(s.shell("stat -c %a /etc /etc/passwd").out == "755\n644\n");
   }
   ::umask(before);
+}
+
+TEST_CASE("programs find the users and groups of the host's system") {
+  const auto* daemon = ::getpwnam("daemon");
+  REQUIRE(daemon != nullptr);
+  const auto user = std::to_string(daemon->pw_uid);
+  const auto* mail = ::getgrnam("mail");
+  REQUIRE(mail != nullptr);
+  const auto group = std::to_string(mail->gr_gid);
+  sandbox_session s;
+  CHECK(s.shell("id -u daemon; getent group mail | cut -d: -f1,3").out
+        == user + "\nmail:" + group + '\n');
+  CHECK(s.shell("id -un; id -un 65534; id -gn").out
+        == "greenroom\nnobody\ngreenroom\n");
 }
 
 TEST_CASE("/tmp is on disk, and outlives the program") {
