@@ -1,8 +1,10 @@
 #include "http/git/route.hpp"
 
+#include "http/base/authorization.hpp"
 #include "messages/ids.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace greenroom::http::git_http {
 
@@ -45,50 +47,6 @@ std::optional<service> service_in(std::string_view query) {
   return std::nullopt;
 }
 
-std::optional<unsigned> sextet(char c) noexcept {
-  constexpr std::string_view digits =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  auto at = digits.find(c);
-  if (at == std::string_view::npos)
-    return std::nullopt;
-  return static_cast<unsigned>(at);
-}
-
-std::string decode_base64(std::string_view text) {
-  std::string result;
-  unsigned bits = 0;
-  unsigned count = 0;
-  for (auto c : text.substr(0, text.find('='))) {
-    auto value = sextet(c);
-    if (!value)
-      return {};
-    bits = (bits << 6) | *value;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      result += static_cast<char>((bits >> count) & 0xff);
-    }
-  }
-  return result;
-}
-
-/// What follows `scheme` and its spaces, in whatever case it is written.
-std::optional<std::string_view> after_scheme(std::string_view text,
-                                             std::string_view scheme) {
-  auto same = [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b;
-  };
-  if (text.size() <= scheme.size() || text[scheme.size()] != ' '
-      || !std::equal(
-        scheme.begin(), scheme.end(), text.begin(),
-        [&](char wanted, char sent) { return same(sent, wanted); }))
-    return std::nullopt;
-  text.remove_prefix(scheme.size());
-  while (text.starts_with(' '))
-    text.remove_prefix(1);
-  return text;
-}
-
 } // namespace
 
 std::string_view name_of(service what) noexcept {
@@ -129,11 +87,8 @@ std::optional<git_route> read_route(std::string_view target) {
 
 std::string token_of(std::string_view authorization) {
   std::string token;
-  if (auto basic = after_scheme(authorization, "basic")) {
-    auto pair = decode_base64(*basic);
-    auto colon = std::find(pair.begin(), pair.end(), ':');
-    if (colon != pair.end())
-      token.assign(colon + 1, pair.end());
+  if (auto basic = read_basic(authorization)) {
+    token = std::move(basic->password);
   } else if (auto bearer = after_scheme(authorization, "bearer")) {
     token = *bearer;
   }

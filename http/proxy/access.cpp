@@ -1,5 +1,6 @@
 #include "http/proxy/access.hpp"
 
+#include "http/base/authorization.hpp"
 #include "http/base/own_names.hpp"
 #include "http/base/parse.hpp"
 #include "http/proxy/headers.hpp"
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace greenroom::http::proxy {
 
@@ -69,6 +71,38 @@ bool access_rules::opens(std::string_view secret, const std::string& project_id,
          && has_any(*key, wanted_scopes);
 }
 
+bool access_rules::is_ours(std::string_view secret, unix_ms now) const {
+  return !secret.empty()
+         && (looks_like_ours(secret)
+             || keys_.snapshot()->find(secret, now) != nullptr);
+}
+
+/// All of them: they are to be known as ours in any case, however many, and
+/// wherever the API or git would take one, though not all open a preview.
+void access_rules::find_keys(const wire::message_head& request,
+                             const std::string& project_id, unix_ms now,
+                             access_decision& to) const {
+  for (auto& one : request.headers) {
+    const auto is_api_key = wire::equal_caseless(one.name, "X-API-Key");
+    if (!is_api_key && !wire::equal_caseless(one.name, "Authorization"))
+      continue;
+    const auto secret =
+      is_api_key ? secret_of({}, one.value) : secret_of(one.value, {});
+    auto ours = false;
+    if (opens(secret, project_id, now, ours)) {
+      to.what = access_decision::kind::granted;
+      to.grant.key_secret = secret;
+    }
+    if (auto basic = is_api_key ? std::nullopt : read_basic(one.value))
+      ours = is_ours(basic->password, now) || is_ours(basic->user, now);
+    auto& hidden = is_api_key ? to.api_key_is_ours : to.authorization_is_ours;
+    hidden = hidden || ours;
+  }
+  for (auto protocol : offered_protocols(request))
+    if (is_ours(secret_of_protocols(protocol), now))
+      to.own_protocols.emplace_back(protocol);
+}
+
 preview_access access_rules::access_to(const preview_target& target,
                                        const session_info& session) const {
   return settings_.of(target.session_id, target.port)
@@ -95,22 +129,7 @@ access_decision access_rules::decide(const wire::message_head& request,
       link.reset();
     return link;
   };
-  // Keys first: they are to be known as ours in any case, however many.
-  for (auto& one : request.headers) {
-    const auto is_api_key = wire::equal_caseless(one.name, "X-API-Key");
-    if (!is_api_key && !wire::equal_caseless(one.name, "Authorization"))
-      continue;
-    const auto secret =
-      is_api_key ? secret_of({}, one.value) : secret_of(one.value, {});
-    auto ours = false;
-    if (opens(secret, session.project_id, now, ours)) {
-      result.what = kind::granted;
-      result.grant.key_secret = secret;
-    }
-    auto& hidden =
-      is_api_key ? result.api_key_is_ours : result.authorization_is_ours;
-    hidden = hidden || ours;
-  }
+  find_keys(request, session.project_id, now, result);
   const auto access = access_to(target, session);
   if (auto token = query_value(target.path, token_parameter);
       token && access != preview_access::key)

@@ -15,6 +15,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace greenroom {
 class key_ring;
@@ -41,6 +43,7 @@ struct access_decision {
   // What of the request is ours, whatever is decided.
   bool authorization_is_ours = false;
   bool api_key_is_ours = false;
+  std::vector<std::string> own_protocols; // subprotocols with a key of ours
 };
 
 class access_rules {
@@ -64,6 +67,10 @@ private:
                 unix_ms now) const;
   bool opens(std::string_view secret, const std::string& project_id,
              unix_ms now, bool& ours) const;
+  bool is_ours(std::string_view secret, unix_ms now) const;
+  void find_keys(const wire::message_head& request,
+                 const std::string& project_id, unix_ms now,
+                 access_decision& to) const;
 
   const key_ring& keys_;
   preview_settings& settings_;

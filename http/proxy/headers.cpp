@@ -35,6 +35,8 @@ constexpr std::array<std::string_view, 11> ours_to_say{"Host",
                                                        "X-Forwarded-Server",
                                                        "Expect"};
 
+constexpr std::array<std::string_view, 2> changed_for_app{"Origin", "Cookie"};
+
 template <class Names>
 bool is_one_of(const Names& names, std::string_view name) {
   return std::ranges::any_of(
@@ -94,6 +96,19 @@ std::string without_our_cookies(std::string_view cookies) {
     if (one.empty() || is_our_cookie(name_of(one)))
       continue;
     result.append(result.empty() ? "" : "; ").append(one);
+  }
+  return result;
+}
+
+constexpr std::string_view protocol_header = "Sec-WebSocket-Protocol";
+
+std::string without_protocols(std::string_view list,
+                              std::span<const std::string> hidden) {
+  std::string result;
+  while (!list.empty()) {
+    auto one = next_part(list, ',');
+    if (!one.empty() && std::ranges::find(hidden, one) == hidden.end())
+      result.append(result.empty() ? "" : ", ").append(one);
   }
   return result;
 }
@@ -182,6 +197,15 @@ std::string origin_for_app(std::string_view origin, const forwarding& how) {
   return "http://localhost:" + std::to_string(how.target.port);
 }
 
+/// What an app gets of one header; empty: nothing.
+std::string value_for_app(const wire::header& one, const forwarding& how) {
+  if (equal_caseless(one.name, "Origin"))
+    return origin_for_app(one.value, how);
+  if (equal_caseless(one.name, "Cookie"))
+    return without_our_cookies(one.value);
+  return without_protocols(one.value, how.hidden_protocols);
+}
+
 void add_forwarded(wire::header_list& to, const forwarding& how) {
   auto& host = how.target.host;
   to.add("X-Forwarded-For", how.peer);
@@ -222,17 +246,13 @@ wire::message_head request_to_app(const wire::message_head& request,
     if (belongs_to_connection(request, one.name)
         || is_one_of(ours_to_say, one.name) || is_hidden(one, how))
       continue;
-    if (equal_caseless(one.name, "Origin")) {
-      result.headers.add(one.name, origin_for_app(one.value, how));
-      continue;
-    }
-    if (!equal_caseless(one.name, "Cookie")) {
+    const auto changes = is_one_of(changed_for_app, one.name)
+                         || (equal_caseless(one.name, protocol_header)
+                             && !how.hidden_protocols.empty());
+    if (!changes)
       result.headers.add(one.name, one.value);
-      continue;
-    }
-    auto cookies = without_our_cookies(one.value);
-    if (!cookies.empty())
-      result.headers.add(one.name, cookies);
+    else if (auto value = value_for_app(one, how); !value.empty())
+      result.headers.add(one.name, value);
   }
   add_forwarded(result.headers, how);
   // Of what a connection says of itself this holds for ours, too; some servers
@@ -278,14 +298,25 @@ wire::message_head answer_from_app(const wire::message_head& answer,
 }
 
 wire::header_list passed_trailers(const wire::header_list& trailers) {
-  constexpr std::array<std::string_view, 8> of_heads{
-    "Authorization", "X-API-Key", "Cookie",  "Set-Cookie",
-    "Location",      "Origin",    "Referer", "Trailer"};
+  constexpr std::array<std::string_view, 9> of_heads{
+    "Authorization", "X-API-Key", "Cookie",  "Set-Cookie",   "Location",
+    "Origin",        "Referer",   "Trailer", protocol_header};
   wire::header_list result;
   for (auto& one : trailers)
     if (!is_one_of(of_connection, one.name) && !is_one_of(ours_to_say, one.name)
         && !is_one_of(of_heads, one.name))
       result.add(one.name, one.value);
+  return result;
+}
+
+std::vector<std::string_view>
+offered_protocols(const wire::message_head& request) {
+  std::vector<std::string_view> result;
+  for (auto& one : request.headers) {
+    std::string_view all = one.value;
+    while (equal_caseless(one.name, protocol_header) && !all.empty())
+      result.push_back(next_part(all, ','));
+  }
   return result;
 }
 

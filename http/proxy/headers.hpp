@@ -11,6 +11,7 @@
 #include "http/proxy/target.hpp"
 #include "http/wire/message.hpp"
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,7 @@ struct forwarding {
   bool hide_authorization = false; // it is a key of ours
   bool hide_api_key = false;
   bool rewrite_origin = false; // the preview's own becomes the app's
+  std::span<const std::string> hidden_protocols{}; // they hold keys of ours
 };
 
 wire::message_head request_to_app(const wire::message_head& request,
@@ -41,6 +43,10 @@ wire::message_head answer_from_app(const wire::message_head& answer,
 /// Trailers that may be passed on, in either direction: what belongs in a head
 /// is no one's to say once that has been judged.
 wire::header_list passed_trailers(const wire::header_list& trailers);
+
+/// The subprotocols that a WebSocket's handshake offers. Views of the request.
+std::vector<std::string_view>
+offered_protocols(const wire::message_head& request);
 
 /// The values of our cookie, at most max_cookies: pages of other sessions can
 /// set one of that name for all hosts of the domain where it has no `__Host-`.

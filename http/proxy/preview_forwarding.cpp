@@ -58,7 +58,8 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
                        preview_scheme(around_->options),
                        decision.authorization_is_ours,
                        decision.api_key_is_ours,
-                       session_.rules.rewrite_origin};
+                       session_.rules.rewrite_origin,
+                       decision.own_protocols};
   const auto use = is_repeatable(client_.head(), client_.has_body())
                      ? app_pool::use::repeatable
                      : app_pool::use::once;

@@ -133,6 +133,59 @@ TEST_CASE("an app's own Authorization reaches it, a key of ours does not") {
   CHECK_THAT(node.seen().at(2), !Contains(preview_secret));
 }
 
+TEST_CASE("a key of ours that is a password reaches no app") {
+  proxy_node node{hello};
+  node.settings.change(preview_sid, node.app_port(),
+                       preview_access::public_view, {});
+  http_client client{node.port()};
+  auto seen_of = [&](const std::string& header) {
+    client.send(request_to(node.host(), "/", header + "\r\n"));
+    CHECK(client.receive().status == 200);
+    return node.seen().back();
+  };
+  // x:KEY, KEY: and session:gr_ with 64 digits, as git sends a clone token.
+  for (const std::string ours :
+       {"Basic eDphZG1pbi1zZWNyZXQtb2YtdGhlLXRlc3Rz",
+        "basic  YWRtaW4tc2VjcmV0LW9mLXRoZS10ZXN0czo=",
+        "Basic c2Vzc2lvbjpncl8wMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFi"
+        "Y2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVm"}) {
+    INFO(ours);
+    CHECK_THAT(seen_of("Authorization: " + ours), !Contains("Authorization"));
+  }
+  // x:y and session:gr_app
+  for (const std::string own : {"Authorization: Basic eDp5",
+                                "Authorization: Basic c2Vzc2lvbjpncl9hcHA="})
+    CHECK_THAT(seen_of(own), Contains(own + "\r\n"));
+}
+
+TEST_CASE("a key of ours that is a subprotocol reaches no app") {
+  proxy_node node{hello};
+  node.settings.change(preview_sid, node.app_port(),
+                       preview_access::public_view, {});
+  const std::string name = "Sec-WebSocket-Protocol: ";
+  const auto ours = "bearer." + preview_secret;
+  const auto no_key_any_more = "bearer.gr_" + std::string(64, '0');
+  auto seen_of = [&](const std::string& headers) {
+    http_client client{node.port()};
+    client.send(
+      request_to(node.host(), "/ws",
+                 "Connection: Upgrade\r\nUpgrade: websocket\r\n" + headers));
+    CHECK(client.receive().status == 200);
+    return node.seen().back();
+  };
+  auto both =
+    seen_of(name + "chat, " + ours + ",v2 ," + no_key_any_more + "\r\n");
+  CHECK_THAT(both, Contains(name + "chat, v2\r\n"));
+  CHECK_THAT(both, !Contains("bearer."));
+  CHECK_THAT(seen_of(name + ours + "\r\n"), !Contains(name));
+  auto split = seen_of(name + ours + "\r\n" + name + "chat\r\n");
+  CHECK_THAT(split, Contains(name + "chat\r\n"));
+  CHECK_THAT(split, !Contains(preview_secret));
+  // An app's own reach it as they were sent.
+  const auto own = name + "chat,bearer.of-the-app\r\n";
+  CHECK_THAT(seen_of(own), Contains(own));
+}
+
 TEST_CASE("bodies pass in both directions, in either framing") {
   proxy_node node{echo_body};
   http_client client{node.port()};
@@ -677,6 +730,7 @@ TEST_CASE("what belongs in a head is not said behind the body") {
               + "\r\nX-API-Key: " + preview_secret
               + "\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
                 "Host: evil\r\nCookie: a=1\r\nX-Forwarded-For: 1.1.1.1\r\n"
+                "Sec-WebSocket-Protocol: bearer.x\r\n"
                 "X-Md5: 7\r\n\r\n");
   client.receive_head();
   CHECK(client.read_stream_to_end() == "got X-Md5: 7\r\n");
