@@ -36,6 +36,17 @@ bool is_repeatable(const wire::message_head& head, bool has_body) {
   return !has_body && std::ranges::find(methods, head.method) != methods.end();
 }
 
+/// Only chunks are undone on the way; what another coding has made of the body
+/// would come to a client that is told nothing of it.
+void check_coding(const wire::message_head& answer) {
+  for (auto& one : answer.headers)
+    if (wire::equal_caseless(one.name, "Transfer-Encoding")
+        && !wire::equal_caseless(one.value, "chunked")
+        && !wire::equal_caseless(one.value, "identity"))
+      throw wire::bad_message{502,
+                              "no Transfer-Encoding but chunked is understood"};
+}
+
 } // namespace
 
 app_pool::place preview_client::place() const {
@@ -82,28 +93,27 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
       co_return;
     }
     auto late = false;
-    auto garbled = false;
+    std::string garbled;
     asking_ = false;
     try {
       co_await pass_on(how);
       break;
     } catch (const wire::lost& e) {
       late = e.late();
-    } catch (const wire::bad_message&) {
-      garbled = true;
+    } catch (const wire::bad_message& e) {
+      garbled = e.what();
     }
     if (client_.status() != 0 || !client_.stream().is_open())
       throw wire::lost{};
     if (client_fault_)
       std::rethrow_exception(std::exchange(client_fault_, nullptr));
-    auto again = !fresh && !garbled && !app_->answered()
+    auto again = !fresh && garbled.empty() && !app_->answered()
                  && use == app_pool::use::repeatable;
     if (again)
       continue;
-    const auto* text = garbled
-                         ? "What it said is no HTTP."
-                         : "It took the request and then hung up or stayed "
-                           "silent.";
+    const auto text =
+      garbled.empty() ? "It took the request and then hung up or stayed silent."
+                      : "What it said cannot be passed on: " + garbled + '.';
     const int status = late ? 504 : 502;
     const auto what = make_page(status, "The app gave no answer", text,
                                 is_navigation(client_.head()));
@@ -213,6 +223,7 @@ asio::awaitable<void> preview_client::receive_answer(const forwarding& how) {
     const auto answer = answer_from_app(app_->head(), how);
     co_await client_.interim(answer, each);
   }
+  check_coding(app_->head());
   events_ =
     app_->head().headers.get("Content-Type").starts_with("text/event-stream");
   // The rest of a request that is refused is not wanted: the client is told

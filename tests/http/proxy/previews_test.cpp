@@ -943,7 +943,57 @@ TEST_CASE("an app that hangs up or speaks no HTTP is a bad gateway") {
     of.close();
   }};
   CHECK(status_of(node, node.get("/")) == 502);
-  CHECK(status_of(node, node.get("/odd")) == 502);
+  http_client client{node.port()};
+  client.send(node.get("/odd"));
+  auto odd = client.receive();
+  CHECK(odd.status == 502);
+  CHECK_THAT(odd.body, Contains("this is no HTTP message"));
+}
+
+TEST_CASE("an app's coding that nobody undoes is a bad gateway") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    const auto coding = of.head().target.substr(1);
+    const auto text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + coding
+                      + "\r\nConnection: close\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    co_await of.stream().write(asio::buffer(text), 30s);
+    of.close();
+  }};
+  for (const std::string coding : {"gzip,chunked", "gzip", "x-own"}) {
+    INFO(coding);
+    http_client client{node.port()};
+    client.send(node.get("/" + coding));
+    auto got = client.receive();
+    CHECK(got.status == 502);
+    CHECK_THAT(got.body,
+               Contains("no Transfer-Encoding but chunked is understood"));
+  }
+  http_client client{node.port()};
+  client.send(node.get("/Chunked"));
+  CHECK(client.receive_head().status == 200);
+  CHECK(client.read_stream_to_end() == "abc");
+  // That is none, and the body ends with the connection.
+  http_client old{node.port()};
+  old.send(node.get("/identity"));
+  CHECK(old.receive_head().status == 200);
+  CHECK(old.read_stream_to_end() == "3\r\nabc\r\n0\r\n\r\n");
+}
+
+TEST_CASE("a request's coding that nobody undoes is answered with 501") {
+  proxy_node node{echo_body};
+  for (const std::string coding : {"gzip, chunked", "gzip", "identity",
+                                   "gzip\r\nTransfer-Encoding: chunked"}) {
+    INFO(coding);
+    http_client client{node.port()};
+    client.send("POST / HTTP/1.1\r\nHost: " + node.host() + "\r\nX-API-Key: "
+                + preview_secret + "\r\nTransfer-Encoding: " + coding
+                + "\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+    auto got = client.receive();
+    CHECK(got.status == 501);
+    CHECK_THAT(got.body,
+               Contains("no Transfer-Encoding but chunked is understood"));
+    CHECK(client.is_closed());
+  }
+  CHECK(node.seen().empty());
 }
 
 TEST_CASE("an app is asked before the body of a request has begun") {
