@@ -1,14 +1,12 @@
 #include "http/proxy/access.hpp"
 
 #include "http/base/authorization.hpp"
-#include "http/base/own_names.hpp"
 #include "http/base/parse.hpp"
+#include "http/proxy/asking_page.hpp"
 #include "http/proxy/headers.hpp"
-#include "messages/ids.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/scopes.hpp"
 
-#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -35,27 +33,6 @@ bool is_preflight(const wire::message_head& request) {
          && !request.chunked && request.content_length.value_or(0) == 0
          && !request.headers.get("Origin").empty()
          && !request.headers.get("Access-Control-Request-Method").empty();
-}
-
-/// Whether a page of another session's preview asks. That is of the same site,
-/// so that a browser sends our cookies with it; but what runs in one session is
-/// not to see another with the eyes of a person who may see both.
-bool is_asked_by_other_session(const wire::message_head& request,
-                               const preview_target& target) {
-  const auto origin = request.headers.get("Origin");
-  const auto mark = origin.find("://");
-  if (mark == origin.npos || !target.prefix.empty())
-    return false;
-  const auto page = host_of_authority(origin.substr(mark + 3)).value_or("");
-  const auto own = host_of_authority(target.host).value_or("");
-  const auto label_end = page.find('.');
-  if (label_end == page.npos
-      || page.substr(label_end)
-           != own.substr(std::min(own.find('.'), own.size())))
-    return false;
-  const auto label = page.substr(0, label_end);
-  const auto session = label.substr(label.find('-') + 1);
-  return is_id(session) && session != target.session_id;
 }
 
 } // namespace
@@ -148,7 +125,7 @@ access_decision access_rules::decide(const wire::message_head& request,
   if (access == preview_access::public_view)
     result.what = kind::granted;
   if (access != preview_access::token
-      || is_asked_by_other_session(request, target))
+      || may_be_of_other_session(request, target))
     return result;
   for (auto cookie : preview_cookies(request, scheme))
     if (auto link = find_link(cookie)) {

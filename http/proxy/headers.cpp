@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 9> of_connection{
   "Content-Length"};
 
 /// What tells an app who asks; nothing of it is a client's to say.
-constexpr std::array<std::string_view, 11> ours_to_say{"Host",
+constexpr std::array<std::string_view, 12> ours_to_say{"Host",
                                                        "X-Greenroom-Via",
                                                        "X-Greenroom-Client",
                                                        "Forwarded",
@@ -33,6 +33,7 @@ constexpr std::array<std::string_view, 11> ours_to_say{"Host",
                                                        "X-Forwarded-Prefix",
                                                        "X-Forwarded-Port",
                                                        "X-Forwarded-Server",
+                                                       "X-Real-IP",
                                                        "Expect"};
 
 constexpr std::array<std::string_view, 2> changed_for_app{"Origin", "Cookie"};
@@ -41,6 +42,15 @@ template <class Names>
 bool is_one_of(const Names& names, std::string_view name) {
   return std::ranges::any_of(
     names, [&](auto one) { return equal_caseless(one, name); });
+}
+
+bool is_ours_to_say(std::string_view name) {
+  if (name.find('_') == name.npos)
+    return is_one_of(ours_to_say, name);
+  // Servers that make variables of names take it for the other mark.
+  std::string read{name};
+  std::ranges::replace(read, '_', '-');
+  return is_one_of(ours_to_say, read);
 }
 
 bool belongs_to_connection(const wire::message_head& head,
@@ -243,8 +253,8 @@ wire::message_head request_to_app(const wire::message_head& request,
   result.target = how.target.path;
   result.headers.add("Host", "localhost:" + std::to_string(how.target.port));
   for (auto& one : request.headers) {
-    if (belongs_to_connection(request, one.name)
-        || is_one_of(ours_to_say, one.name) || is_hidden(one, how))
+    if (belongs_to_connection(request, one.name) || is_ours_to_say(one.name)
+        || is_hidden(one, how))
       continue;
     const auto changes = is_one_of(changed_for_app, one.name)
                          || (equal_caseless(one.name, protocol_header)
@@ -303,7 +313,7 @@ wire::header_list passed_trailers(const wire::header_list& trailers) {
     "Origin",        "Referer",   "Trailer", protocol_header};
   wire::header_list result;
   for (auto& one : trailers)
-    if (!is_one_of(of_connection, one.name) && !is_one_of(ours_to_say, one.name)
+    if (!is_one_of(of_connection, one.name) && !is_ours_to_say(one.name)
         && !is_one_of(of_heads, one.name))
       result.add(one.name, one.value);
   return result;

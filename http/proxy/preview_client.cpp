@@ -181,9 +181,10 @@ asio::awaitable<void> preview_client::enter(const access_decision& decision) {
     auto& link = *decision.grant.link;
     auto seconds = std::max<long long>((link.expires_at - now_ms()) / 1000, 1);
     if (plain && client_.head().upgrade().empty()) {
-      // Two slashes would name another host.
-      auto where =
-        target_.path.starts_with("//") ? "/." + target_.path : target_.path;
+      // Two slashes would name another host, and browsers take either kind.
+      const auto names_host =
+        target_.path.starts_with("//") || target_.path.starts_with("/\\");
+      const auto where = names_host ? "/." + target_.path : target_.path;
       const auto to = target_.prefix + where;
       const auto cookie = make_cookie(target_, preview_scheme(around_->options),
                                       decision.token, seconds);

@@ -88,6 +88,8 @@ TEST_CASE("an app is asked by its local name and told the public one") {
   http_client client{node.port()};
   client.send(node.get("/a?b=c", "Cookie: x=1; greenroom-preview=s; y=2\r\n"
                                  "X-Forwarded-For: 9.9.9.9\r\n"
+                                 "x_forwarded_for: 9.9.9.9\r\n"
+                                 "X-Real-IP: 9.9.9.9\r\n"
                                  "Forwarded: for=9.9.9.9\r\n"
                                  "Connection: keep-alive, X-Hop\r\n"
                                  "X-Hop: 1\r\nTE: trailers\r\n"
@@ -644,16 +646,64 @@ TEST_CASE("a cookie opens nothing to a page of another session") {
         == 200);
   CHECK(asked_by("http://" + node.host()) == 200);
   CHECK(asked_by("http://www.preview.localhost") == 200);
-  CHECK(asked_by("null") == 200);
+  // Pages of all sessions are there, by path.
+  CHECK(asked_by("http://preview.localhost:8081") == 401);
+}
+
+TEST_CASE("a cookie opens nothing to a page that hides who it is") {
+  proxy_node node{hello};
+  const auto cookie = "Cookie: greenroom-preview=" + node.add_link() + "\r\n";
+  const auto post = [&](const std::string& more) {
+    return status_of(node, "POST / HTTP/1.1\r\nHost: " + node.host()
+                             + "\r\nContent-Length: 0\r\n" + cookie + more
+                             + "\r\n");
+  };
+  // So a form is sent where the page's referrer policy is "no-referrer".
+  CHECK(post("Origin: null\r\n") == 401);
+  CHECK(post("Origin: null\r\nSec-Fetch-Site: same-site\r\n") == 401);
+  CHECK(post("Origin: null\r\nSec-Fetch-Site: same-origin\r\n") == 200);
+  // No browser.
+  CHECK(post("") == 200);
+  CHECK(node.seen().size() == 2);
+}
+
+TEST_CASE("a cookie opens no script or picture to a page of another session") {
+  proxy_node node{hello};
+  const auto cookie = "Cookie: greenroom-preview=" + node.add_link() + "\r\n";
+  const auto get = [&](const std::string& more) {
+    return status_of(node, request_to(node.host(), "/a.js", cookie + more));
+  };
+  const auto own = "Referer: http://" + node.host(3000) + "/\r\n";
+  auto other = own;
+  other.replace(other.find("cccc"), 4, "dddd");
+  const std::string same_site = "Sec-Fetch-Site: same-site\r\n";
+  const std::string script = same_site + "Sec-Fetch-Mode: no-cors\r\n";
+  CHECK(get(script + other) == 401);
+  CHECK(get(script) == 401);
+  CHECK(get(script + own) == 200);
+  // Where a browser says nothing of sites the address does.
+  CHECK(get(other) == 401);
+  CHECK(get(own) == 200);
+  CHECK(get("") == 200);
+  CHECK(get("Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: no-cors\r\n")
+        == 200);
+  // A person may follow a link from one to the other.
+  CHECK(get(same_site + navigation + other) == 200);
+  CHECK(get("Accept: text/html\r\n" + other) == 200);
 }
 
 TEST_CASE("a link leads to no other host") {
   proxy_node node{hello};
   auto token = node.add_link();
-  http_client client{node.port()};
-  client.send(
-    request_to(node.host(), "//evil.example/?greenroom_token=" + token));
-  CHECK(client.receive_head().headers["location"] == "/.//evil.example/");
+  // To a browser the one slash is as good as the other.
+  for (const std::string slashes : {"//", "/\\"}) {
+    INFO(slashes);
+    http_client client{node.port()};
+    client.send(request_to(node.host(),
+                           slashes + "evil.example/?greenroom_token=" + token));
+    CHECK(client.receive_head().headers["location"]
+          == "/." + slashes + "evil.example/");
+  }
 }
 
 TEST_CASE("a project says who sees ports that say nothing themselves") {
