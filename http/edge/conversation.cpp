@@ -113,6 +113,11 @@ std::string loggable_path(std::string_view target) {
   return result;
 }
 
+std::string_view loggable_method(std::string_view method) noexcept {
+  constexpr std::size_t longest = 32;
+  return method.empty() ? "-" : method.substr(0, longest);
+}
+
 void turn_away(const unique_fd& socket, std::string_view sentence) {
   auto answer = "HTTP/1.1 503 Service Unavailable\r\n"
                 "Content-Type: text/plain; charset=utf-8\r\n"

@@ -52,6 +52,10 @@ asio::awaitable<void> converse(wire::server_connection& client,
 /// secrets could be.
 std::string loggable_path(std::string_view target);
 
+/// Its method: "-" where there is none, and the beginning of one that nobody
+/// knows, which may be as long as a head.
+std::string_view loggable_method(std::string_view method) noexcept;
+
 /// Says 503 on a connection that is not served, as far as it takes that.
 void turn_away(const unique_fd& socket, std::string_view sentence);
 

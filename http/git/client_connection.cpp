@@ -367,10 +367,9 @@ void client_connection::done(clock::time_point since) {
   auto taken = std::chrono::duration<double, std::milli>(clock::now() - since);
   auto& head = client_.head();
   around_->log->info("{} {} {} {:.1f} ms in={} out={} request={}",
-                     head.method.empty() ? "-" : head.method,
-                     loggable_path(head.target), client_.status(),
-                     taken.count(), client_.received(), client_.sent(),
-                     request_id_);
+                     loggable_method(head.method), loggable_path(head.target),
+                     client_.status(), taken.count(), client_.received(),
+                     client_.sent(), request_id_);
   if (!change_)
     return;
   if (change_->status == 0)

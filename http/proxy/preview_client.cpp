@@ -112,7 +112,7 @@ void preview_client::begin() {
   target_ = {};
   if (owner_)
     owner_->begin(client_.head());
-  method_ = client_.head().method;
+  method_ = loggable_method(client_.head().method);
 }
 
 asio::awaitable<void> preview_client::refuse(int status,
@@ -313,11 +313,9 @@ void preview_client::done(clock::time_point since) {
   fmt::memory_buffer line;
   fmt::format_to(std::back_inserter(line),
                  FMT_COMPILE("{} {}:{} {} {} {}.{} ms in={} out={} preview={}"),
-                 method_.empty() ? std::string_view{"-"}
-                                 : std::string_view{method_},
-                 target_.session_id, target_.port, loggable_path(target_.path),
-                 client_.status(), tenths / 10, tenths % 10, client_.received(),
-                 client_.sent(), id_);
+                 method_, target_.session_id, target_.port,
+                 loggable_path(target_.path), client_.status(), tenths / 10,
+                 tenths % 10, client_.received(), client_.sent(), id_);
   around_->log->add({line.data(), line.size()});
 }
 
