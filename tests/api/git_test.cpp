@@ -341,6 +341,41 @@ TEST_CASE("a clone of a session has the upstream's branches as they are now") {
   }
 }
 
+TEST_CASE("a clone of a session fetches by name what else the upstream has") {
+  node_process node{with_git(GENERATE(true, false))};
+  git_session session{node, {{"new_branch", "work"}}};
+  temp_dir home;
+  run_git(home.path(), {"clone", "-q", session.url(), "mine"});
+  auto mine = home.path() / "mine";
+  auto fetched = [&](const std::string& name) {
+    run_git(mine, {"fetch", "-q", "origin", name});
+    return run_git(mine, {"rev-parse", "FETCH_HEAD"});
+  };
+  auto commit_of = [&](const std::string& message) {
+    return node.git({"commit-tree", "-m", message, "main^{tree}"});
+  };
+  const auto first = commit_of("1");
+  const auto second = commit_of("2");
+  for (auto name : {"refs/pull/7/head", "refs/pull/8/head",
+                    "refs/merge-requests/2/head", "refs/greenroom/x"})
+    node.git({"update-ref", name, first});
+  CHECK(fetched("refs/pull/7/head") == first);
+  CHECK(fetched("pull/7/head") == first);
+  CHECK(fetched("refs/merge-requests/2/head") == first);
+  run_git(mine, {"fetch", "-q", "origin", "+refs/pull/*:refs/theirs/*"});
+  CHECK(run_git(mine, {"rev-parse", "refs/theirs/8/head"}) == first);
+  // As it is there now.
+  node.git({"update-ref", "refs/pull/7/head", second});
+  CHECK(fetched("refs/pull/7/head") == second);
+  node.git({"update-ref", "-d", "refs/pull/7/head"});
+  for (auto name : {"refs/pull/7/head", "refs/greenroom/x"})
+    CHECK_FALSE(try_git(mine, {"fetch", "-q", "origin", name}).ok());
+  // What the session itself has of such names goes before.
+  session.user.run("git update-ref refs/pull/8/head HEAD");
+  CHECK(fetched("refs/pull/8/head") == fetched("work"));
+  run_git(mine, {"fsck"});
+}
+
 namespace {
 
 bool has_lfs() {

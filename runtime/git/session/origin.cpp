@@ -170,8 +170,8 @@ fs::path git_service::origin(const project_record& project,
   return git::refresh_view(mirror, default_of(project, mirror));
 }
 
-void git_service::show_refs(const project_record& project,
-                            const std::vector<std::string>& beginnings) {
+string_map git_service::show_refs(const project_record& project,
+                                  const std::vector<std::string>& beginnings) {
   auto mirror = open(project).until(lfs_calls_->stop_fd());
   for (const auto& beginning : beginnings)
     shown_.ask(mirror.path().string() + ' ' + beginning, [&] {
@@ -179,6 +179,15 @@ void git_service::show_refs(const project_record& project,
       return true;
     });
   git::refresh_view(mirror, default_of(project, mirror));
+  string_map result;
+  for (const auto& [rest, id] : mirror.asked_refs()) {
+    auto name = "refs/" + rest;
+    if (std::ranges::any_of(beginnings, [&](const auto& beginning) {
+          return name.starts_with(beginning);
+        }))
+      result.emplace(std::move(name), id);
+  }
+  return result;
 }
 
 shared_calls<string_map>::result_ptr
