@@ -47,6 +47,9 @@ void set_for_push(command& in, std::string_view branch,
     set(in, std::string{"receive.fsck."} + fault, "ignore");
   set(in, "receive.maxInputSize", std::to_string(limits.size));
   set(in, "receive.autogc", "false");
+  // They are for hooks, of which there are none; git says so where a push has
+  // some.
+  set(in, "receive.advertisePushOptions", "false");
   set(in, "receive.keepAlive", "5");
   // The last one that fits a ref counts.
   set(in, "receive.hideRefs", "refs/");

@@ -114,6 +114,19 @@ TEST_CASE("a push while the session stands elsewhere is not applied") {
   CHECK_FALSE(node.pushes()[0].applied);
 }
 
+TEST_CASE("a push with options is told that there are none") {
+  git_node node;
+  auto mine = clone(node);
+  // Whatever the session's own configuration says.
+  must_git(node.checkout(), {"config", "receive.advertisePushOptions", "true"});
+  commit_file(mine, "pushed.txt", "pushed\n");
+  contains(refused_push(mine, {"-o", "ci.skip"}),
+           "the receiving end does not support push options");
+  CHECK_FALSE(fs::exists(node.checkout() / "pushed.txt"));
+  must_git(mine, {"push", "-q"});
+  CHECK(read_text(node.checkout() / "pushed.txt") == "pushed\n");
+}
+
 TEST_CASE("a push to a dirty checkout is refused and says what to do") {
   git_node node;
   auto mine = clone(node);
