@@ -1,5 +1,6 @@
 #include "http/git/git_command.hpp"
 
+#include "runtime/git/common/harmless_faults.hpp"
 #include "runtime/sandbox/plan.hpp"
 
 namespace greenroom::http::git_http {
@@ -41,9 +42,7 @@ void set_for_push(command& in, std::string_view branch,
   set(in, "receive.denyDeletes", "true");
   set(in, "receive.denyNonFastForwards", "true");
   set(in, "receive.fsckObjects", "true");
-  // As mirror::import_pack has it.
-  for (const auto* fault : {"badTimezone", "missingSpaceBeforeDate",
-                            "zeroPaddedFilemode", "zeroPaddedDate"})
+  for (const auto* fault : git::harmless_faults)
     set(in, std::string{"receive.fsck."} + fault, "ignore");
   set(in, "receive.maxInputSize", std::to_string(limits.size));
   set(in, "receive.autogc", "false");
