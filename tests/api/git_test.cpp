@@ -680,6 +680,40 @@ TEST_CASE("a push of files of Git LFS without their contents is refused") {
   CHECK(contents_in(node.upstream()) == 1);
 }
 
+TEST_CASE("what a refused check-in says of Git LFS helps as it is pasted") {
+  if (!has_lfs())
+    return;
+  node_process node{with_git()};
+  // Where the upstream would keep such contents is no directory.
+  std::ofstream{node.upstream() / "lfs"} << "taken";
+  git_session session{node, {{"new_branch", "work"}}};
+  auto made = session.user.run(std::string{"set -e\n"} + use_lfs
+                               + "mkdir d; seq 9000 >\"d/it's, [n]ew.bin\"\n"
+                                 "git add -A; git commit -qm New\n"
+                                 "echo later >later.txt; git add later.txt\n"
+                                 "git commit -qm Later; echo last >last.txt\n");
+  INFO(made.dump());
+  REQUIRE(made["exit_code"] == 0);
+  auto refused = session.user.checkin({{"skip_review", true}});
+  INFO(refused.body);
+  REQUIRE(refused.status == 409);
+  const auto message = refused.message();
+  CHECK_THAT(message, Catch::Contains("is kept by Git LFS"));
+  const auto begin = message.find("git lfs migrate");
+  REQUIRE(begin != message.npos);
+  auto pasted =
+    session.user.run(message.substr(begin, message.find('`', begin) - begin));
+  INFO(pasted.dump());
+  CHECK(pasted["exit_code"] == 0);
+  auto again = session.user.checkin({{"skip_review", true}});
+  INFO(again.body);
+  REQUIRE(again.status == 200);
+  CHECK_THAT(node.git({"show", "work:d/it's, [n]ew.bin"}),
+             Catch::EndsWith("\n9000"));
+  CHECK(node.git({"show", "work:last.txt"}) == "last");
+  CHECK(node.git({"log", "-1", "--format=%s", "work~"}) == "Later");
+}
+
 TEST_CASE("an upstream of Git LFS that hangs holds up nothing else") {
   if (!has_lfs())
     return;
