@@ -284,7 +284,7 @@ void git_service::refuse_without_contents(const project_record& project,
   if (!git::lfs_store::available())
     return;
   auto store = lfs_of(project, mirror, true);
-  for (const auto& [id, object] : git::new_pointers(mirror.path(), commit))
+  auto look = [&](const std::string& id, const git::lfs_object& object) {
     try {
       store.fetch(object);
     } catch (const refused& why) {
@@ -295,6 +295,8 @@ void git_service::refuse_without_contents(const project_record& project,
                         "lfs push --all origin`, or take it out of Git LFS ("
                       + why.what() + ')');
     }
+  };
+  git::visit_new_pointers(mirror.path(), commit, look);
 }
 
 void git_service::push(const transfer_grant& who, const std::string& old,
