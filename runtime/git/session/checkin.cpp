@@ -3,6 +3,7 @@
 #include "messages/errors.hpp"
 #include "messages/left_work.hpp"
 #include "runtime/base/failpoint.hpp"
+#include "runtime/base/for_shell.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/unpushed.hpp"
 
@@ -106,8 +107,19 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
   return result;
 }
 
-[[noreturn]] void refuse(const std::string& branch, const char* what) {
+[[noreturn]] void refuse(const std::string& branch, const std::string& what) {
   throw refused{errc::conflict, "branch \"" + branch + "\" " + what};
+}
+
+[[noreturn]] void refuse_moved(const std::string& branch) {
+  const auto name = for_shell(branch);
+  refuse(branch, "has moved in the upstream; merge it in the session by `git "
+                 "pull --no-rebase --no-edit origin "
+                   + name
+                   + "`, or, where all that it has there is what this session "
+                     "has pushed and rewritten since, replace it by `git push "
+                     "--force-with-lease origin "
+                   + name + "`, then check in again");
 }
 
 // A DELETE is for administrators only.
@@ -250,8 +262,7 @@ void push(const checkin_spec& spec, const std::string& tip) {
       break;
     expected = now;
   }
-  refuse(spec.branch, "has moved in the upstream; fetch and merge it in the "
-                      "session, then check in again");
+  refuse_moved(spec.branch);
 }
 
 struct taken_work {
