@@ -661,6 +661,16 @@ TEST_CASE("a push of files of Git LFS without their contents is refused") {
   if (!has_lfs())
     return;
   node_process node{with_git()};
+  temp_dir home;
+  auto seeded = script_in(
+    home.path(), "git clone -q '" + node.upstream().string()
+                   + "' seed; cd seed\n" + use_lfs
+                   + "seq 7000 >old.bin; git add -A; git commit -qm Old\n"
+                     "git push -q origin main\n"
+                     "git lfs push --all origin main");
+  INFO(seeded.err);
+  REQUIRE(seeded.ok());
+  // Here the old one is a pointer only.
   git_session session{node, {{"new_branch", "work"}}};
   // git-lfs is not asked to bring them.
   auto pushed =
@@ -671,13 +681,14 @@ TEST_CASE("a push of files of Git LFS without their contents is refused") {
   INFO(pushed.dump());
   CHECK(pushed["exit_code"] == 0);
   CHECK_THAT(pushed["stdout"].get<std::string>(),
-             Catch::Contains("`new.bin` is kept by Git LFS"));
-  CHECK(contents_in(node.upstream()) == 0);
-  auto again = session.user.run("git lfs push origin work && git push -q "
+             Catch::Contains("`new.bin` is kept by Git LFS")
+               && Catch::Contains("`git lfs push origin 'work'`"));
+  CHECK(contents_in(node.upstream()) == 1);
+  auto again = session.user.run("git lfs push origin 'work' && git push -q "
                                 "origin work");
   INFO(again.dump());
   CHECK(again["exit_code"] == 0);
-  CHECK(contents_in(node.upstream()) == 1);
+  CHECK(contents_in(node.upstream()) == 2);
 }
 
 TEST_CASE("what a refused check-in says of Git LFS helps as it is pasted") {

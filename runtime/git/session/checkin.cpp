@@ -148,8 +148,8 @@ std::string lfs_pattern(const std::string& path) {
         "--yes --include='"
           + lfs_pattern(file.path)
           + "'`, which rewrites the commits that the upstream has not got"
-      : std::string{"bring them by `git lfs push --all origin` in the clone "
-                    "that has them"};
+      : "bring them by `git lfs push --object-id origin " + file.contents.oid
+          + "` in the clone that has them";
   throw refused{
     errc::conflict,
     "`" + file.path

@@ -169,7 +169,7 @@ private:
   git::mirror open(const project_record& project);
   git::lfs_store lfs_of(const project_record& project,
                         const git::mirror& mirror, bool until_stop) const;
-  void refuse_without_contents(const project_record& project,
+  void refuse_without_contents(const transfer_grant& who,
                                const git::mirror& mirror,
                                const std::string& commit);
   git::mirror fetched(const project_record& project, bool force,

@@ -1,6 +1,7 @@
 #include "runtime/git/session/origin.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/for_shell.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/mirror/lfs_pointers.hpp"
@@ -278,12 +279,12 @@ void git_service::stop_lfs() {
 // Once the upstream has a commit nobody asks again whether it has the contents
 // of its files too. git-lfs brings them before it pushes, unless it is not
 // asked to.
-void git_service::refuse_without_contents(const project_record& project,
+void git_service::refuse_without_contents(const transfer_grant& who,
                                           const git::mirror& mirror,
                                           const std::string& commit) {
   if (!git::lfs_store::available())
     return;
-  auto store = lfs_of(project, mirror, true);
+  auto store = lfs_of(who.project, mirror, true);
   auto look = [&](const std::string& id, const git::lfs_object& object) {
     try {
       store.fetch(object);
@@ -292,8 +293,9 @@ void git_service::refuse_without_contents(const project_record& project,
                     "`" + git::path_of_new(mirror.path(), commit, id)
                       + "` is kept by Git LFS, and the upstream has not got "
                         "its contents: push without --no-verify, or first `git "
-                        "lfs push --all origin`, or take it out of Git LFS ("
-                      + why.what() + ')');
+                        "lfs push origin "
+                      + for_shell(who.session.branch)
+                      + "`, or take it out of Git LFS (" + why.what() + ')');
     }
   };
   git::visit_new_pointers(mirror.path(), commit, look);
@@ -308,7 +310,7 @@ void git_service::push(const transfer_grant& who, const std::string& old,
   if (is_protected(who.project, branch, default_of(who.project, mirror)))
     throw refused(errc::conflict,
                   "it is protected now, and moves by reviewed merges only");
-  refuse_without_contents(who.project, mirror, commit);
+  refuse_without_contents(who, mirror, commit);
   auto expected = old.empty() ? std::nullopt : std::optional{old};
   if (mirror.push(branch, commit, expected) == git::push_outcome::moved)
     throw refused(errc::conflict, "it has moved in the upstream; fetch and "
