@@ -2,6 +2,7 @@
 
 #include "actors/base/error_boundary.hpp"
 #include "actors/base/worker_pool.hpp"
+#include "actors/git/question_turns.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -123,39 +124,76 @@ auto next_in(git_dispatcher_state::project_queue& queue, line_kind kind) {
   return !all.empty() && may_begin(all.front()) ? all.begin() : all.end();
 }
 
-// Begins what can begin.
-void go_on_in(dispatcher_pointer self, const git_dispatcher_state::line& line) {
-  auto& queues = self->state.queues;
-  for (;;) {
-    auto found = queues.find(line); // what is begun may end at once
-    if (found == queues.end())
-      return;
-    auto& queue = found->second;
-    if (queue.waiting.empty()) {
-      if (!queue.busy && queue.running.empty())
-        queues.erase(found);
-      return;
-    }
-    auto next = next_in(queue, line.kind);
-    if (next == queue.waiting.end())
-      return;
-    auto job = std::move(*next);
-    queue.waiting.erase(next);
-    if (job.of.empty())
-      queue.busy = true;
-    else
-      queue.running.push_back(job.of);
-    job.run(std::chrono::steady_clock::now() - job.since);
-  }
+using queue_map = decltype(git_dispatcher_state::queues);
+
+void begin_job(git_dispatcher_state::project_queue& queue,
+               std::deque<git_dispatcher_state::job>::iterator next) {
+  auto job = std::move(*next);
+  queue.waiting.erase(next);
+  if (job.of.empty())
+    queue.busy = true;
+  else
+    queue.running.push_back(job.of);
+  job.run(std::chrono::steady_clock::now() - job.since);
 }
 
-void ended_in(dispatcher_pointer self, const git_dispatcher_state::line& line,
+bool is_unused(const git_dispatcher_state::project_queue& queue) {
+  return queue.waiting.empty() && queue.running.empty() && !queue.busy;
+}
+
+// The line in which a question is to begin; end(): none.
+queue_map::iterator next_questions(queue_map& queues, std::size_t threads) {
+  std::vector<asking_project> asking;
+  std::vector<queue_map::iterator> lines;
+  std::size_t all = 0;
+  for (auto at = queues.begin(); at != queues.end(); ++at) {
+    auto& [line, queue] = *at;
+    if (line.kind != line_kind::questions)
+      continue;
+    const auto running = queue.running.size() + (queue.busy ? 1 : 0);
+    all += running;
+    auto next = next_in(queue, line.kind);
+    if (next == queue.waiting.end())
+      continue;
+    asking.push_back({running, next->since});
+    lines.push_back(at);
+  }
+  auto turn = next_to_ask(asking, threads - std::min(threads, all));
+  return turn ? lines[*turn] : queues.end();
+}
+
+// Begins what can begin. Of questions all projects share the threads.
+void go_on_in(dispatcher_pointer self, const git_dispatcher_state::line& line) {
+  auto& queues = self->state.queues;
+  const auto is_shared = line.kind == line_kind::questions;
+  for (;;) {
+    auto found = is_shared ? next_questions(queues, self->state.limits.workers)
+                           : queues.find(line);
+    if (found == queues.end())
+      break;
+    auto& queue = found->second;
+    auto next = next_in(queue, line.kind);
+    if (next == queue.waiting.end())
+      break;
+    begin_job(queue, next);
+  }
+  std::erase_if(queues, [&](const auto& one) {
+    return one.first.kind == line.kind && is_unused(one.second);
+  });
+}
+
+void note_end(dispatcher_pointer self, const git_dispatcher_state::line& line,
               const std::string& of) {
   auto& queue = self->state.queues.at(line);
   if (of.empty())
     queue.busy = false;
   else
     std::erase(queue.running, of);
+}
+
+void ended_in(dispatcher_pointer self, const git_dispatcher_state::line& line,
+              const std::string& of) {
+  note_end(self, line, of);
   go_on_in(self, line);
 }
 
@@ -189,8 +227,7 @@ std::optional<refusal> fault(const git_dispatcher_state& state,
     return std::nullopt;
   if (is_question<Request>)
     return refusal{errc::overloaded,
-                   "other questions to git in this project took too long, try "
-                   "again"};
+                   "other questions to git took too long, try again"};
   return refusal{errc::unavailable,
                  "this project's upstream was too slow, try again"};
 }
@@ -252,7 +289,7 @@ void line_up(dispatcher_pointer self, Request& request, Answer answer) {
               request = std::move(request)](auto waited) mutable {
     if (auto why = fault<Request>(self->state, waited)) {
       answer(to_error(*why));
-      ended_in(self, line, of);
+      note_end(self, line, of); // who has begun it goes on
       return;
     }
     auto until_done =

@@ -15,7 +15,8 @@
 //
 // Questions, about sessions and reviews, take as long as what lies there has
 // git take: they have threads of their own too, of which one project gets some
-// and one session a single one.
+// and one session a single one, and which projects take in turns
+// (question_turns.hpp).
 //
 // Of questions about sessions one at a time has the upstream looked at for all
 // that come meanwhile. Work that must not be lost because of others, a rescue,

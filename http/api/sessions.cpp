@@ -16,6 +16,7 @@
 #include "runtime/api_json/records.hpp"
 #include "runtime/api_json/webhooks.hpp"
 #include "runtime/auth/scopes.hpp"
+#include "runtime/base/for_shell.hpp"
 #include "runtime/git/common/refs.hpp"
 
 #include <nlohmann/json.hpp>
@@ -101,14 +102,6 @@ create_hooked_session read_new_session(const exchange& ex) {
   if (!whole.webhooks.empty() && !ex.env.monitor.webhooks)
     throw refused(errc::unavailable, "this server delivers no webhooks");
   return whole;
-}
-
-/// For a shell, whatever is in it.
-std::string for_shell(std::string_view text) {
-  std::string result = "'";
-  for (auto c : text)
-    result += c == '\'' ? std::string{"'\\''"} : std::string{c};
-  return result + '\'';
 }
 
 /// A session as its creation answers it, with the fields of that moment. One

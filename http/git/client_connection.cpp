@@ -4,6 +4,7 @@
 #include "http/base/own_names.hpp"
 #include "http/base/parse.hpp"
 #include "http/git/answer_head.hpp"
+#include "http/git/first_request.hpp"
 #include "http/git/in_background.hpp"
 #include "http/git/lfs_request.hpp"
 #include "http/git/pkt_line.hpp"
@@ -202,13 +203,15 @@ asio::awaitable<void> client_connection::serve_route(const git_route& route) {
   }
   plan.who = std::move(*entered);
   if (!is_push && *route.service == service::upload_pack)
-    co_await look_for_list(plan);
+    co_await look_for_list(plan, watch);
   co_await transmit(std::move(plan), watch);
 }
 
 /// The upstream's branches are listed beside the session's own: in the
 /// advertisement, or from protocol 2 on where a client asks for a list.
-asio::awaitable<void> client_connection::look_for_list(transfer_plan& plan) {
+asio::awaitable<void>
+client_connection::look_for_list(transfer_plan& plan,
+                                 std::optional<token_revocation>& watch) {
   std::vector<std::string> prefixes;
   if (!plan.route.advertise) {
     while (may_be_part_of_list(plan.begun)) {
@@ -224,7 +227,35 @@ asio::awaitable<void> client_connection::look_for_list(transfer_plan& plan) {
     co_return;
   }
   auto heads = co_await upstream_heads(*around_, plan.who.grant.project);
+  auto others = co_await look_for_others(plan, watch);
+  heads.merge(others);
   plan.refs.emplace(std::move(heads), std::move(prefixes));
+}
+
+/// What it names that is no branch or tag, such as refs/pull/7/head, comes from
+/// the upstream first. Where a client takes all there is, that is the
+/// session's.
+asio::awaitable<string_map>
+client_connection::look_for_others(const transfer_plan& plan,
+                                   std::optional<token_revocation>& watch) {
+  std::vector<std::string> names;
+  if (auto size = request_size(plan.begun))
+    names = unusual_refs(std::string_view{plan.begun}.substr(0, *size));
+  std::erase(names, "refs/");
+  string_map result;
+  if (names.empty() || !around_->git || watch->dead())
+    co_return result;
+  // No ending of the session waits for that.
+  watch->on_death([&watch] { watch.reset(); });
+  struct until_shown {
+    std::optional<token_revocation>& watch;
+    ~until_shown() {
+      if (watch)
+        watch->on_death({});
+    }
+  } guard{watch};
+  result = co_await upstream_asked(*around_, plan.who.grant.project, names);
+  co_return result;
 }
 
 asio::awaitable<void> client_connection::serve_lfs(const git_route& route) {
@@ -313,7 +344,7 @@ client_connection::transmit(transfer_plan plan,
   transfer_slot slot{*around_, plan.who.grant.session.id};
   const auto prepare = [this, &plan] { return git_of(*around_, plan); };
   const auto git = co_await in_background(*around_->disk, prepare);
-  if (watch->dead()) {
+  if (!watch || watch->dead()) {
     co_await come_too_late(plan, watch);
     co_return;
   }

@@ -54,7 +54,11 @@ private:
   asio::awaitable<std::optional<authorized_session>>
   enter(const git_route& route, token_revocation& watch,
         std::string& push_rejection);
-  asio::awaitable<void> look_for_list(transfer_plan& plan);
+  asio::awaitable<void> look_for_list(transfer_plan& plan,
+                                      std::optional<token_revocation>& watch);
+  asio::awaitable<string_map>
+  look_for_others(const transfer_plan& plan,
+                  std::optional<token_revocation>& watch);
   asio::awaitable<void> serve_lfs(const git_route& route);
   asio::awaitable<push_request> read_commands(request_body& body,
                                               std::string& begun);

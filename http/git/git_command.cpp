@@ -1,5 +1,6 @@
 #include "http/git/git_command.hpp"
 
+#include "runtime/git/common/harmless_faults.hpp"
 #include "runtime/sandbox/plan.hpp"
 
 namespace greenroom::http::git_http {
@@ -41,12 +42,13 @@ void set_for_push(command& in, std::string_view branch,
   set(in, "receive.denyDeletes", "true");
   set(in, "receive.denyNonFastForwards", "true");
   set(in, "receive.fsckObjects", "true");
-  // As mirror::import_pack has it.
-  for (const auto* fault : {"badTimezone", "missingSpaceBeforeDate",
-                            "zeroPaddedFilemode", "zeroPaddedDate"})
+  for (const auto* fault : git::harmless_faults)
     set(in, std::string{"receive.fsck."} + fault, "ignore");
   set(in, "receive.maxInputSize", std::to_string(limits.size));
   set(in, "receive.autogc", "false");
+  // They are for hooks, of which there are none; git says so where a push has
+  // some.
+  set(in, "receive.advertisePushOptions", "false");
   set(in, "receive.keepAlive", "5");
   // The last one that fits a ref counts.
   set(in, "receive.hideRefs", "refs/");

@@ -37,8 +37,8 @@ namespace greenroom::http::git_http {
 inline constexpr std::size_t max_transfers = 64;
 inline constexpr std::size_t max_per_session = 16;
 
-/// How many contents of Git LFS a project's upstream is asked for, or brought,
-/// at a time, and how long others wait for that.
+/// How many contents of Git LFS, or references, a project's upstream is asked
+/// for, or brought, at a time, and how long others wait for that.
 inline constexpr std::size_t max_upstream_calls = 2;
 inline constexpr std::chrono::seconds upstream_timeout{30};
 
@@ -52,7 +52,7 @@ struct git_context {
   http::bridge& bridge;
   git_actor workers; // null: the upstream's branches are not shown
   std::shared_ptr<const http::peers> peers; // null: this node is alone
-  std::shared_ptr<git_service> git; // null: no contents of Git LFS are served
+  std::shared_ptr<git_service> git; // null: nothing is asked of upstreams
   std::shared_ptr<asio::thread_pool> waiting; // for what waits for upstreams
   std::shared_ptr<asio::thread_pool> disk;    // for what waits for files only
   upstream_turns turns{max_upstream_calls, upstream_timeout};

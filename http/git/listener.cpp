@@ -29,7 +29,7 @@ namespace {
 
 constexpr std::size_t max_pending = 4096;
 
-/// Threads that wait for upstreams' contents of Git LFS.
+/// Threads that wait for upstreams' contents of Git LFS, and references.
 constexpr std::size_t max_waiting = 16;
 
 /// Threads that read and write such contents.

@@ -51,14 +51,14 @@ void ref_list::see(std::string_view line) {
     return;
   auto name = line.substr(space + 1);
   name = name.substr(0, name.find_first_of(std::string_view{" \0", 2}));
-  has_refs_ = has_refs_ || !name.starts_with("capabilities^");
+  empty_ = empty_ || name.starts_with("capabilities^");
   more_.erase(std::string{name});
 }
 
 std::string ref_list::additions() {
   done_ = true;
   std::string result;
-  if (has_refs_)
+  if (!empty_)
     for (const auto& [name, id] : more_)
       result += make_packet(id + ' ' + name + '\n');
   return result;

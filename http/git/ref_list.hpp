@@ -1,6 +1,7 @@
 // A list of references on its way from a session's git to a client, to which
-// the upstream's branches are added: a clone of a session has them as its
-// origin/*. Their objects are the session's too, which borrows the mirror's.
+// the upstream's branches are added, which a clone of a session has as its
+// origin/*, and what else was asked for by name. Their objects are the
+// session's too, which borrows the mirror's.
 #pragma once
 
 #include "messages/records.hpp"
@@ -30,8 +31,8 @@ private:
 
   string_map more_;
   std::string pending_;
-  bool has_refs_ = false;
-  bool done_ = false; // or not framed as git does: passed as it is
+  bool empty_ = false; // by protocol 0 what git can do stands for a reference
+  bool done_ = false;  // or not framed as git does: passed as it is
 };
 
 /// True for a request of protocol 2 for a list of references.

@@ -1,8 +1,10 @@
 #include "http/git/session_auth.hpp"
 
 #include "http/edge/await_answer.hpp"
+#include "http/git/in_background.hpp"
 #include "messages/errors.hpp"
 #include "runtime/auth/sha256.hpp"
+#include "runtime/git/session/git_service.hpp"
 
 #include <optional>
 #include <utility>
@@ -68,6 +70,20 @@ asio::awaitable<string_map> upstream_heads(const git_context& around,
   for (const auto& [name, id] : all.ids)
     if (name.starts_with(space))
       result.emplace("refs/" + name, id);
+  co_return result;
+}
+
+asio::awaitable<string_map>
+upstream_asked(git_context& around, const project_record& project,
+               const std::vector<std::string>& beginnings) {
+  const auto show = [&] { return around.git->show_refs(project, beginnings); };
+  string_map result;
+  try {
+    auto turn = co_await around.turns.wait(around.loop->context(), project.id);
+    result = co_await in_background(*around.waiting, show);
+  } catch (const refused&) {
+    // git also tries such names where a branch or the session's own is meant.
+  }
   co_return result;
 }
 

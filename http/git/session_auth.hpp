@@ -8,6 +8,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <string>
+#include <vector>
 
 namespace greenroom::http::git_http {
 
@@ -29,5 +30,12 @@ asio::awaitable<authorized_session> admit(const git_context& around,
 /// moment.
 asio::awaitable<string_map> upstream_heads(const git_context& around,
                                            const project_record& project);
+
+/// What else the upstream has now under full names that begin so, such as
+/// refs/pull/7/head, and the objects, which are here then; empty where it
+/// cannot be asked. May take minutes.
+asio::awaitable<string_map>
+upstream_asked(git_context& around, const project_record& project,
+               const std::vector<std::string>& beginnings);
 
 } // namespace greenroom::http::git_http

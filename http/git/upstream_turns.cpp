@@ -48,8 +48,8 @@ upstream_turns::wait(asio::io_context& loop, std::string project) {
                     "the server stops, try again in a moment"};
     if (!me.granted)
       throw refused{errc::overloaded,
-                    "the project's upstream is busy with other contents of "
-                    "Git LFS, try again"};
+                    "the project's upstream is busy with other transfers, "
+                    "try again"};
   }
   auto result = std::make_unique<turn>(*this, project);
   co_return result;

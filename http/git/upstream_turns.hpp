@@ -1,4 +1,5 @@
-// Who may ask an upstream for contents now, or bring it some.
+// Who may ask an upstream for contents of Git LFS or for references now, or
+// bring it some.
 //
 // A few at a time for one project, so that an upstream which hangs takes no
 // more than a few of the threads that all projects share; the others wait in

@@ -218,9 +218,9 @@ TEST_CASE("an upstream that is a partial clone is refused until it is whole") {
     expect_refusal(reply, 409, "CONFLICT",
                    "the upstream is a partial clone, so it lacks objects that "
                    "it should give; complete it there by `git fetch --refetch "
-                   "--no-filter` of all its branches");
+                   "--no-filter origin '+refs/*:refs/refetched/*'`");
   run_git(repo, {"fetch", "-q", "--refetch", "--no-filter", "origin",
-                 "refs/heads/*:refs/heads/*"});
+                 "+refs/*:refs/refetched/*"});
   http_reply next;
   CHECK(eventually([&] {
     next = create_odd(node, "two");

@@ -341,6 +341,41 @@ TEST_CASE("a clone of a session has the upstream's branches as they are now") {
   }
 }
 
+TEST_CASE("a clone of a session fetches by name what else the upstream has") {
+  node_process node{with_git(GENERATE(true, false))};
+  git_session session{node, {{"new_branch", "work"}}};
+  temp_dir home;
+  run_git(home.path(), {"clone", "-q", session.url(), "mine"});
+  auto mine = home.path() / "mine";
+  auto fetched = [&](const std::string& name) {
+    run_git(mine, {"fetch", "-q", "origin", name});
+    return run_git(mine, {"rev-parse", "FETCH_HEAD"});
+  };
+  auto commit_of = [&](const std::string& message) {
+    return node.git({"commit-tree", "-m", message, "main^{tree}"});
+  };
+  const auto first = commit_of("1");
+  const auto second = commit_of("2");
+  for (auto name : {"refs/pull/7/head", "refs/pull/8/head",
+                    "refs/merge-requests/2/head", "refs/greenroom/x"})
+    node.git({"update-ref", name, first});
+  CHECK(fetched("refs/pull/7/head") == first);
+  CHECK(fetched("pull/7/head") == first);
+  CHECK(fetched("refs/merge-requests/2/head") == first);
+  run_git(mine, {"fetch", "-q", "origin", "+refs/pull/*:refs/theirs/*"});
+  CHECK(run_git(mine, {"rev-parse", "refs/theirs/8/head"}) == first);
+  // As it is there now.
+  node.git({"update-ref", "refs/pull/7/head", second});
+  CHECK(fetched("refs/pull/7/head") == second);
+  node.git({"update-ref", "-d", "refs/pull/7/head"});
+  for (auto name : {"refs/pull/7/head", "refs/greenroom/x"})
+    CHECK_FALSE(try_git(mine, {"fetch", "-q", "origin", name}).ok());
+  // What the session itself has of such names goes before.
+  session.user.run("git update-ref refs/pull/8/head HEAD");
+  CHECK(fetched("refs/pull/8/head") == fetched("work"));
+  run_git(mine, {"fsck"});
+}
+
 namespace {
 
 bool has_lfs() {
@@ -626,6 +661,16 @@ TEST_CASE("a push of files of Git LFS without their contents is refused") {
   if (!has_lfs())
     return;
   node_process node{with_git()};
+  temp_dir home;
+  auto seeded = script_in(
+    home.path(), "git clone -q '" + node.upstream().string()
+                   + "' seed; cd seed\n" + use_lfs
+                   + "seq 7000 >old.bin; git add -A; git commit -qm Old\n"
+                     "git push -q origin main\n"
+                     "git lfs push --all origin main");
+  INFO(seeded.err);
+  REQUIRE(seeded.ok());
+  // Here the old one is a pointer only.
   git_session session{node, {{"new_branch", "work"}}};
   // git-lfs is not asked to bring them.
   auto pushed =
@@ -636,13 +681,48 @@ TEST_CASE("a push of files of Git LFS without their contents is refused") {
   INFO(pushed.dump());
   CHECK(pushed["exit_code"] == 0);
   CHECK_THAT(pushed["stdout"].get<std::string>(),
-             Catch::Contains("`new.bin` is kept by Git LFS"));
-  CHECK(contents_in(node.upstream()) == 0);
-  auto again = session.user.run("git lfs push origin work && git push -q "
+             Catch::Contains("`new.bin` is kept by Git LFS")
+               && Catch::Contains("`git lfs push origin 'work'`"));
+  CHECK(contents_in(node.upstream()) == 1);
+  auto again = session.user.run("git lfs push origin 'work' && git push -q "
                                 "origin work");
   INFO(again.dump());
   CHECK(again["exit_code"] == 0);
-  CHECK(contents_in(node.upstream()) == 1);
+  CHECK(contents_in(node.upstream()) == 2);
+}
+
+TEST_CASE("what a refused check-in says of Git LFS helps as it is pasted") {
+  if (!has_lfs())
+    return;
+  node_process node{with_git()};
+  // Where the upstream would keep such contents is no directory.
+  std::ofstream{node.upstream() / "lfs"} << "taken";
+  git_session session{node, {{"new_branch", "work"}}};
+  auto made = session.user.run(std::string{"set -e\n"} + use_lfs
+                               + "mkdir d; seq 9000 >\"d/it's, [n]ew.bin\"\n"
+                                 "git add -A; git commit -qm New\n"
+                                 "echo later >later.txt; git add later.txt\n"
+                                 "git commit -qm Later; echo last >last.txt\n");
+  INFO(made.dump());
+  REQUIRE(made["exit_code"] == 0);
+  auto refused = session.user.checkin({{"skip_review", true}});
+  INFO(refused.body);
+  REQUIRE(refused.status == 409);
+  const auto message = refused.message();
+  CHECK_THAT(message, Catch::Contains("is kept by Git LFS"));
+  const auto begin = message.find("git lfs migrate");
+  REQUIRE(begin != message.npos);
+  auto pasted =
+    session.user.run(message.substr(begin, message.find('`', begin) - begin));
+  INFO(pasted.dump());
+  CHECK(pasted["exit_code"] == 0);
+  auto again = session.user.checkin({{"skip_review", true}});
+  INFO(again.body);
+  REQUIRE(again.status == 200);
+  CHECK_THAT(node.git({"show", "work:d/it's, [n]ew.bin"}),
+             Catch::EndsWith("\n9000"));
+  CHECK(node.git({"show", "work:last.txt"}) == "last");
+  CHECK(node.git({"log", "-1", "--format=%s", "work~"}) == "Later");
 }
 
 TEST_CASE("an upstream of Git LFS that hangs holds up nothing else") {

@@ -216,6 +216,10 @@ TEST_CASE("a push from inside moves the session's branch upstream") {
     INFO(other << refused.dump());
     CHECK(refused["exit_code"] != 0);
   }
+  const auto with_option = session.run("git push -o ci.skip origin HEAD");
+  CHECK(with_option["exit_code"] == 128);
+  CHECK_THAT(with_option["stderr"],
+             Catch::Contains("does not support push options"));
   // Three that were taken, and then those that were not.
   json pushes;
   await("all of them in the audit", [&] {

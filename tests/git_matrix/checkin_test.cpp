@@ -55,6 +55,13 @@ constexpr row same_tree[] = {
   {"a macro of attributes",
    ROT "printf '[attr]cipher filter=rot -diff\\n*.sec cipher\\n' "
        ">.gitattributes; echo secret >note.sec"},
+  {"the longest line of attributes that git reads",
+   "printf '*.c%2044s\\n' text >.gitattributes; printf 'a\\r\\nb\\r\\n' >a.c"},
+  {"a line of attributes that is too long for git",
+   "printf '*.c%2045s\\n*.h text\\n' text >.gitattributes\n"
+   "printf 'a\\r\\nb\\r\\n' | tee a.c >a.h"},
+  {"a very long line of attributes, and it alone",
+   "printf 'x%1000000s' text >.gitattributes"},
 
   // encodings and line ends
   {"working-tree-encoding",

@@ -31,9 +31,9 @@ TEST_CASE("an operation under way is named, with the commands that end it") {
   const row rows[] = {
     {"git rebase side && false || true", "a rebase", "git rebase --abort"},
     {"git rebase --apply side && false || true", "a rebase",
-     "git rebase --continue"},
+     "git -c core.editor=true rebase --continue"},
     {"GIT_SEQUENCE_EDITOR='sed -i s/pick/edit/' git rebase -i HEAD~1",
-     "a rebase", "git rebase --continue"},
+     "a rebase", "git -c core.editor=true rebase --continue"},
     {"git merge side && false || true", "a merge", "git merge --abort"},
     {"git cherry-pick side && false || true", "a cherry-pick",
      "git cherry-pick --abort"},
@@ -55,6 +55,34 @@ TEST_CASE("an operation under way is named, with the commands that end it") {
   auto kept = at.kept(at.rescue());
   CHECK(kept.contains("heads/side"));
   CHECK(kept.contains("heads/work"));
+}
+
+TEST_CASE("what ends an operation does so as it is pasted") {
+  const char* const rows[] = {
+    "git rebase side",
+    "git rebase --apply side",
+    "git merge side",
+    "git cherry-pick side",
+    "echo more >>f; git commit -qam more; git revert HEAD~1",
+    "git format-patch -q -1 side -o ~/p; git am ~/p/*",
+  };
+  const auto which = GENERATE_COPY(range(std::size_t{0}, std::size(rows)));
+  const bool finished = GENERATE(true, false);
+  INFO(rows[which] << ", finished: " << finished);
+  matrix_row at{
+    std::string{"echo base >f; git add f; git commit -qm base\n"
+                "git checkout -qb side; echo side >f; git commit -qam side\n"
+                "git checkout -q work; echo work >f; git commit -qam work\n"}
+    + rows[which] + " && false || true"};
+  const auto message = refusal_of([&] { at.check_in(); }).message;
+  const auto words = git::split(message, '`');
+  REQUIRE(words.size() == 5);
+  if (finished)
+    at.in_session("echo both >f; git add f\n" + words[1]);
+  else
+    at.in_session(words[3]);
+  at.check_in();
+  CHECK((run_git(at.w.upstream, {"show", "work:f"}) == "both") == finished);
 }
 
 TEST_CASE("what is beside the branch is kept under names that say what it is") {

@@ -13,12 +13,16 @@ struct operation {
   const char* drop;
 };
 
-// In this order: an am leaves rebase-apply too, a rebase CHERRY_PICK_HEAD.
+// They need no terminal. In this order: an am leaves rebase-apply too, a rebase
+// CHERRY_PICK_HEAD.
 constexpr operation operations[] = {
   {"rebase-apply/applying", "an am", "git am --continue", "git am --abort"},
-  {"rebase-merge", "a rebase", "git rebase --continue", "git rebase --abort"},
-  {"rebase-apply", "a rebase", "git rebase --continue", "git rebase --abort"},
-  {"MERGE_HEAD", "a merge", "git merge --continue", "git merge --abort"},
+  {"rebase-merge", "a rebase", "git -c core.editor=true rebase --continue",
+   "git rebase --abort"},
+  {"rebase-apply", "a rebase", "git -c core.editor=true rebase --continue",
+   "git rebase --abort"},
+  {"MERGE_HEAD", "a merge", "git -c core.editor=true merge --continue",
+   "git merge --abort"},
   {"CHERRY_PICK_HEAD", "a cherry-pick", "git cherry-pick --continue",
    "git cherry-pick --abort"},
   {"REVERT_HEAD", "a revert", "git revert --continue", "git revert --abort"},

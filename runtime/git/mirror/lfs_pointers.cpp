@@ -1,28 +1,40 @@
 #include "runtime/git/mirror/lfs_pointers.hpp"
 
-#include "runtime/base/memfd.hpp"
+#include "runtime/base/throw_errno.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 
+#include <fcntl.h>
+
 #include <charconv>
-#include <sstream>
+#include <fstream>
 #include <stdexcept>
 
 namespace greenroom::git {
 
 namespace {
 
-constexpr std::size_t id_size = 40;       // hex digits
-constexpr std::size_t max_pointer = 1024; // bytes, as git-lfs takes them
-constexpr std::size_t max_list = std::size_t{1} << 30;
+// Larger files are no pointers to git-lfs either.
+constexpr const char* small_files =
+  "--filter=combine:blob:limit=1025+object:type=blob";
 
-std::string ask(server_git call) {
-  call.max_output = max_list;
+// Their ids, line by line, on disk: as many as a push can bring. What else is
+// here, as of checkpoints, the upstream need not have.
+unique_fd list_small_files(const std::filesystem::path& mirror,
+                           const std::string& commit) {
+  unique_fd list{::open(mirror.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
+  if (!list)
+    throw_errno("cannot make a file in " + mirror.string());
+  server_git call{mirror,
+                  {"rev-list", "--objects", "--no-object-names", small_files,
+                   "--filter-provided-objects", commit, "--not",
+                   "--glob=refs/upstream/*"}};
+  call.stdout_fd = list.get();
   auto result = run(call);
-  if (!result.ok() || result.truncated)
+  if (!result.ok())
     throw std::runtime_error("cannot look for files of Git LFS: "
                              + reason(result));
-  return std::move(result.out);
+  return list;
 }
 
 std::string_view line_after(std::string_view text, std::string_view mark) {
@@ -47,37 +59,25 @@ std::optional<lfs_object> read_pointer(std::string_view file) {
   return result;
 }
 
-std::vector<std::pair<std::string, lfs_object>>
-new_pointers(const std::filesystem::path& mirror, const std::string& commit) {
-  // What else is here, as of checkpoints, the upstream need not have.
-  auto asked = memfd(ask({mirror,
-                          {"rev-list", "--objects", "--no-object-names", commit,
-                           "--not", "--glob=refs/upstream/*"}}));
-  server_git look{
-    mirror,
-    {"cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)"}};
-  look.stdin_fd = asked.get();
-  std::vector<std::pair<std::string, lfs_object>> result;
+void visit_new_pointers(
+  const std::filesystem::path& mirror, const std::string& commit,
+  const std::function<void(const std::string& id, const lfs_object&)>& visit) {
+  const auto list = list_small_files(mirror, commit);
+  std::ifstream lines{"/proc/self/fd/" + std::to_string(list.get())};
   auto repo = open_mirror(mirror);
-  std::istringstream told{ask(std::move(look))};
-  for (std::string line; std::getline(told, line);) {
-    constexpr std::string_view blob = " blob ";
-    std::size_t size = 0;
-    if (line.size() < id_size || line.compare(id_size, blob.size(), blob) != 0)
-      continue;
-    std::from_chars(line.data() + id_size + blob.size(),
-                    line.data() + line.size(), size);
-    if (size > max_pointer)
-      continue;
-    auto id = to_oid(line.substr(0, id_size));
+  for (std::string id; std::getline(lines, id);) {
+    auto object = to_oid(id);
     handle<git_blob, git_blob_free> file;
-    check(git_blob_lookup(receive(file), repo.get(), &id),
+    check(git_blob_lookup(receive(file), repo.get(), &object),
           "cannot look for files of Git LFS");
+    const auto size = git_blob_rawsize(file.get());
     if (auto found = read_pointer(
-          {static_cast<const char*>(git_blob_rawcontent(file.get())), size}))
-      result.emplace_back(line.substr(0, id_size), std::move(*found));
+          {static_cast<const char*>(git_blob_rawcontent(file.get())),
+           static_cast<std::size_t>(size)}))
+      visit(id, *found);
   }
-  return result;
+  if (!lines.eof())
+    throw std::runtime_error("cannot read a list of files");
 }
 
 std::string path_of_new(const std::filesystem::path& mirror,

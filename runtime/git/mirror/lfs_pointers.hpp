@@ -4,10 +4,10 @@
 #include "runtime/git/mirror/lfs_store.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace greenroom::git {
@@ -15,11 +15,14 @@ namespace greenroom::git {
 /// What a small file points to, if it is a pointer of Git LFS.
 std::optional<lfs_object> read_pointer(std::string_view file);
 
-/// Those that commits behind `commit` have and none of the upstream, as far as
-/// fetched, with the ids of their objects. Not with their paths, which may take
-/// hundreds of times what was pushed. Throws std::runtime_error.
-std::vector<std::pair<std::string, lfs_object>>
-new_pointers(const std::filesystem::path& mirror, const std::string& commit);
+/// Calls `visit` with each of those that commits behind `commit` have and none
+/// of the upstream, as far as fetched, and with the id of its object. Not with
+/// their paths, which may take hundreds of times what was pushed. However many
+/// there are, they are in memory one at a time. Throws std::runtime_error, and
+/// what `visit` throws.
+void visit_new_pointers(
+  const std::filesystem::path& mirror, const std::string& commit,
+  const std::function<void(const std::string& id, const lfs_object&)>& visit);
 
 /// Where one of them came in, or what stands for it where that cannot be told.
 std::string path_of_new(const std::filesystem::path& mirror,

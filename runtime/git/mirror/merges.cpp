@@ -162,8 +162,8 @@ void check_compared(const command_result& result) {
   if (result.ok())
     return;
   constexpr const char* too_many =
-    "the two commits have too many files, or too large ones, to be compared "
-    "here: that takes more than ";
+    "the two commits have too many files, too large ones or too long a "
+    "history to be compared here: that takes more than ";
   if (result.timed_out)
     throw refused{errc::timeout,
                   too_many + std::to_string(diff_timeout.count()) + " seconds"};
@@ -171,6 +171,23 @@ void check_compared(const command_result& result) {
     throw refused{errc::conflict, too_many + std::to_string(max_memory >> 20)
                                     + " MiB of memory"};
   throw std::runtime_error("cannot compare two commits: " + reason(result));
+}
+
+// A history that a session has made may be of any length: so this, too, is for
+// a process that has an end. nullopt: they have nothing in common.
+std::optional<std::string>
+shared_commit(const mirror& mirror, const std::string& from,
+              const std::string& to,
+              std::chrono::steady_clock::time_point until) {
+  server_git call{mirror.path(), {"merge-base", from, to}};
+  call.timeout = std::chrono::ceil<std::chrono::milliseconds>(
+    until - std::chrono::steady_clock::now());
+  call.max_memory = max_memory;
+  auto result = run(call);
+  if (result.exit_code == 1 && result.out.empty())
+    return std::nullopt;
+  check_compared(result);
+  return result.out.substr(0, result.out.find('\n'));
 }
 
 merge_result move_target(const merge_spec& spec, const std::string& to) {
@@ -229,19 +246,14 @@ merge_result prepare_merge(const merge_spec& spec) {
 
 std::string diff_commits(const mirror& mirror, const std::string& from,
                          const std::string& to) {
+  const auto until = std::chrono::steady_clock::now() + diff_timeout;
   auto repo = open_mirror(mirror.path());
-  auto end = known_commit(repo.get(), to);
+  known_commit(repo.get(), to);
   auto begin = from.empty() ? std::string{empty_tree} : from;
   if (!from.empty()) {
-    auto asked = known_commit(repo.get(), from);
-    git_oid shared;
-    auto code = git_merge_base(&shared, repo.get(), &asked, &end);
-    if (code != GIT_ENOTFOUND) {
-      check(code, "cannot compare two commits");
-      begin = to_hex(shared);
-    }
+    known_commit(repo.get(), from);
+    begin = shared_commit(mirror, from, to, until).value_or(from);
   }
-  const auto until = std::chrono::steady_clock::now() + diff_timeout;
   auto result = compare_files(mirror, begin, to, "--find-renames", until);
   if (is_out_of_memory(result)) // what may have been renamed is read whole
     result = compare_files(mirror, begin, to, "--find-renames=100%", until);

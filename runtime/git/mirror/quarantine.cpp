@@ -4,6 +4,7 @@
 #include "messages/ids.hpp"
 #include "runtime/base/memfd.hpp"
 #include "runtime/base/throw_errno.hpp"
+#include "runtime/git/common/harmless_faults.hpp"
 #include "runtime/git/common/object_bound.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
@@ -28,11 +29,14 @@ constexpr std::string_view prefix = "incoming-";
 // Checking a large pack takes longer than a talk with the upstream.
 constexpr std::chrono::seconds check_timeout{110};
 
-// What old programs have left in histories that are merged until today, and
-// harms nobody.
-constexpr const char* old_faults =
-  "badTimezone=ignore,missingSpaceBeforeDate=ignore,zeroPaddedFilemode=ignore,"
-  "zeroPaddedDate=ignore";
+// All else that fsck knows is refused, what it only warns of too.
+std::string strictly() {
+  std::string result = "--strict=";
+  for (const auto* fault : harmless_faults)
+    result += std::string{fault} + "=ignore,";
+  result.pop_back();
+  return result;
+}
 
 // What git may take at once for an object: all of it, but for files that are no
 // differences from others, which go through in pieces.
@@ -160,8 +164,7 @@ void mirror::import_pack(int pack_fd, const std::vector<std::string>& tips,
     "GIT_OBJECT_DIRECTORY=" + arrivals.path().string(),
     "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + quoted(path_ / "objects")};
 
-  std::vector<std::string> index{"index-pack", "--stdin",
-                                 std::string{"--strict="} + old_faults,
+  std::vector<std::string> index{"index-pack", "--stdin", strictly(),
                                  "--fix-thin"};
   if (max_size > 0)
     index.push_back("--max-input-size=" + std::to_string(max_size));

@@ -43,8 +43,8 @@ std::optional<std::string> fault_of_repository(std::string_view said) {
     {"Expected git repo version", other_format},
     {"from promisor remote",
      "the upstream is a partial clone, so it lacks objects that it should "
-     "give; complete it there by `git fetch --refetch --no-filter` of all its "
-     "branches"},
+     "give; complete it there by `git fetch --refetch --no-filter origin "
+     "'+refs/*:refs/refetched/*'`"},
     {"detected dubious ownership",
      "the upstream belongs to another user than the server's, so git does not "
      "read it; give it to the server's user (chown -R), or name it by ssh:// "

@@ -3,6 +3,7 @@
 #include "messages/errors.hpp"
 #include "messages/left_work.hpp"
 #include "runtime/base/failpoint.hpp"
+#include "runtime/base/for_shell.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/unpushed.hpp"
 
@@ -106,24 +107,56 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
   return result;
 }
 
-[[noreturn]] void refuse(const std::string& branch, const char* what) {
+[[noreturn]] void refuse(const std::string& branch, const std::string& what) {
   throw refused{errc::conflict, "branch \"" + branch + "\" " + what};
+}
+
+[[noreturn]] void refuse_moved(const std::string& branch) {
+  const auto name = for_shell(branch);
+  refuse(branch, "has moved in the upstream; merge it in the session by `git "
+                 "pull --no-rebase --no-edit origin "
+                   + name
+                   + "`, or, where all that it has there is what this session "
+                     "has pushed and rewritten since, replace it by `git push "
+                     "--force-with-lease origin "
+                   + name + "`, then check in again");
 }
 
 // A DELETE is for administrators only.
 const std::string how_to_discard =
   "POST .../discard (or an administrator's DELETE)";
 
-[[noreturn]] void refuse_lfs(const std::string& file, const std::string& why) {
-  throw refused{errc::conflict,
-                "`" + file
-                  + "` is kept by Git LFS, and its contents cannot be "
-                    "delivered to the upstream: "
-                  + why
-                  + "; take it out of Git LFS (`git lfs untrack`, then `git "
-                    "add --renormalize .` and amend), or end the session by "
-                  + how_to_discard
-                  + ", which keeps the contents under a rescue ref"};
+// A pattern of git-lfs, between quotes of a shell, that the path fits; what
+// either reads in ways of its own is any character there.
+std::string lfs_pattern(const std::string& path) {
+  constexpr std::string_view plain =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+=@%~/";
+  std::string result = "/";
+  for (auto c : path)
+    result +=
+      static_cast<unsigned char>(c) >= 0x80 || plain.find(c) != plain.npos
+        ? c
+        : '?';
+  return result;
+}
+
+// All that was not committed is, and the upstream has none of these commits.
+[[noreturn]] void refuse_lfs(const lfs_change& file, const std::string& why) {
+  const auto remedy =
+    file.is_here
+      ? "take it out of Git LFS in the session, by `git lfs migrate export "
+        "--yes --include='"
+          + lfs_pattern(file.path)
+          + "'`, which rewrites the commits that the upstream has not got"
+      : "bring them by `git lfs push --object-id origin " + file.contents.oid
+          + "` in the clone that has them";
+  throw refused{
+    errc::conflict,
+    "`" + file.path
+      + "` is kept by Git LFS, and its contents cannot be "
+        "delivered to the upstream: "
+      + why + "; " + remedy + ", then check in again, or end the session by "
+      + how_to_discard + ", which keeps all that it has under rescue refs"};
 }
 
 // The contents that came with the work: blobs in the tree of its `lfs`.
@@ -160,7 +193,7 @@ void deliver_lfs(const checkin_spec& spec, const saved_work& saved,
         spec.lfs->fetch(file.contents);
       }
     } catch (const refused& fault) {
-      refuse_lfs(file.path, fault.what());
+      refuse_lfs(file, fault.what());
     }
     delivered.insert(file.contents.oid);
   }
@@ -229,8 +262,7 @@ void push(const checkin_spec& spec, const std::string& tip) {
       break;
     expected = now;
   }
-  refuse(spec.branch, "has moved in the upstream; fetch and merge it in the "
-                      "session, then check in again");
+  refuse_moved(spec.branch);
 }
 
 struct taken_work {

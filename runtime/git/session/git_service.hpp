@@ -95,9 +95,9 @@ public:
   /// Brings what the upstream has under full names that begin so into the
   /// project's view: what no fetch brings by itself, such as refs/pull/7/head;
   /// by `refs/` all of that. Never ours. What it does not have is not there
-  /// then.
-  void show_refs(const project_record& project,
-                 const std::vector<std::string>& beginnings);
+  /// then. Answers what it has, by full names, and the objects.
+  string_map show_refs(const project_record& project,
+                       const std::vector<std::string>& beginnings);
 
   /// What the upstream has now, by full names, and the objects that those name,
   /// with what annotated tags lead to as NAME^{}; of a long list its beginning.
@@ -169,7 +169,7 @@ private:
   git::mirror open(const project_record& project);
   git::lfs_store lfs_of(const project_record& project,
                         const git::mirror& mirror, bool until_stop) const;
-  void refuse_without_contents(const project_record& project,
+  void refuse_without_contents(const transfer_grant& who,
                                const git::mirror& mirror,
                                const std::string& commit);
   git::mirror fetched(const project_record& project, bool force,

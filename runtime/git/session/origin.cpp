@@ -1,6 +1,7 @@
 #include "runtime/git/session/origin.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/for_shell.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/mirror/lfs_pointers.hpp"
@@ -170,8 +171,8 @@ fs::path git_service::origin(const project_record& project,
   return git::refresh_view(mirror, default_of(project, mirror));
 }
 
-void git_service::show_refs(const project_record& project,
-                            const std::vector<std::string>& beginnings) {
+string_map git_service::show_refs(const project_record& project,
+                                  const std::vector<std::string>& beginnings) {
   auto mirror = open(project).until(lfs_calls_->stop_fd());
   for (const auto& beginning : beginnings)
     shown_.ask(mirror.path().string() + ' ' + beginning, [&] {
@@ -179,6 +180,15 @@ void git_service::show_refs(const project_record& project,
       return true;
     });
   git::refresh_view(mirror, default_of(project, mirror));
+  string_map result;
+  for (const auto& [rest, id] : mirror.asked_refs()) {
+    auto name = "refs/" + rest;
+    if (std::ranges::any_of(beginnings, [&](const auto& beginning) {
+          return name.starts_with(beginning);
+        }))
+      result.emplace(std::move(name), id);
+  }
+  return result;
 }
 
 shared_calls<string_map>::result_ptr
@@ -269,13 +279,13 @@ void git_service::stop_lfs() {
 // Once the upstream has a commit nobody asks again whether it has the contents
 // of its files too. git-lfs brings them before it pushes, unless it is not
 // asked to.
-void git_service::refuse_without_contents(const project_record& project,
+void git_service::refuse_without_contents(const transfer_grant& who,
                                           const git::mirror& mirror,
                                           const std::string& commit) {
   if (!git::lfs_store::available())
     return;
-  auto store = lfs_of(project, mirror, true);
-  for (const auto& [id, object] : git::new_pointers(mirror.path(), commit))
+  auto store = lfs_of(who.project, mirror, true);
+  auto look = [&](const std::string& id, const git::lfs_object& object) {
     try {
       store.fetch(object);
     } catch (const refused& why) {
@@ -283,9 +293,12 @@ void git_service::refuse_without_contents(const project_record& project,
                     "`" + git::path_of_new(mirror.path(), commit, id)
                       + "` is kept by Git LFS, and the upstream has not got "
                         "its contents: push without --no-verify, or first `git "
-                        "lfs push --all origin`, or take it out of Git LFS ("
-                      + why.what() + ')');
+                        "lfs push origin "
+                      + for_shell(who.session.branch)
+                      + "`, or take it out of Git LFS (" + why.what() + ')');
     }
+  };
+  git::visit_new_pointers(mirror.path(), commit, look);
 }
 
 void git_service::push(const transfer_grant& who, const std::string& old,
@@ -297,7 +310,7 @@ void git_service::push(const transfer_grant& who, const std::string& old,
   if (is_protected(who.project, branch, default_of(who.project, mirror)))
     throw refused(errc::conflict,
                   "it is protected now, and moves by reviewed merges only");
-  refuse_without_contents(who.project, mirror, commit);
+  refuse_without_contents(who, mirror, commit);
   auto expected = old.empty() ? std::nullopt : std::optional{old};
   if (mirror.push(branch, commit, expected) == git::push_outcome::moved)
     throw refused(errc::conflict, "it has moved in the upstream; fetch and "

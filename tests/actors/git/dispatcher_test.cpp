@@ -284,6 +284,42 @@ TEST_CASE("a session in which git takes long holds up its own questions only") {
                 [](const caf::error& e) { FAIL(to_refusal(e).message); });
 }
 
+TEST_CASE("questions of one project leave a thread to other projects") {
+  dispatcher d{2};
+  const auto other =
+    d.project("other", (d.dir.path() / "upstream.git").string());
+  const auto commit =
+    d.ask<resolved_branch>(resolve_branch{other, "main", false, {}}).commit;
+  const auto gate = d.dir.path() / "gate";
+  std::ofstream{gate} << "closed\n";
+  std::vector<session_record> slow{d.session("one"), d.session("two")};
+  for (const auto& one : slow) {
+    const auto fifo = d.dir.path() / one.id;
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    const auto top = d.dir.path() / "data/sessions" / one.id / "checkout";
+    d.git({"-C", top.string(), "config", "filter.slow.clean",
+           "test -e '" + gate.string() + "' && read x <'" + fifo.string()
+             + "'; cat"});
+    std::ofstream{top / ".gitattributes"} << "file filter=slow\n";
+    std::ofstream{top / "file"} << "other\n";
+  }
+  std::vector<decltype(d.send(ask_checkout{}))> asked;
+  for (const auto& one : slow)
+    asked.push_back(
+      d.send(ask_checkout{d.good(), one, {git_question::diff, {}}}));
+  // Once the first is in its filter, where it stays.
+  unique_fd writer{
+    ::open((d.dir.path() / slow[0].id).c_str(), O_WRONLY | O_CLOEXEC)};
+  REQUIRE(writer);
+  d.ask<git_answer>(diff_commits{other, commit, commit});
+  fs::remove(gate);
+  writer.reset();
+  // It has not been ended by its time-out meanwhile.
+  for (auto& one : asked)
+    one.receive([](const git_answer&) {},
+                [](const caf::error& e) { FAIL(to_refusal(e).message); });
+}
+
 TEST_CASE("a question that has waited in vain is not asked any more") {
   git_limits limits{1, 16};
   limits.for_questions = std::chrono::milliseconds{-1};

@@ -114,6 +114,27 @@ TEST_CASE("a push while the session stands elsewhere is not applied") {
   CHECK_FALSE(node.pushes()[0].applied);
 }
 
+TEST_CASE("a push may have lines of attributes that are too long for git") {
+  git_node node;
+  auto mine = clone(node);
+  commit_file(mine, ".gitattributes", std::string(3000, 'x') + " text\n");
+  must_git(mine, {"push", "-q"});
+  CHECK(read_text(node.checkout() / ".gitattributes").size() == 3006);
+}
+
+TEST_CASE("a push with options is told that there are none") {
+  git_node node;
+  auto mine = clone(node);
+  // Whatever the session's own configuration says.
+  must_git(node.checkout(), {"config", "receive.advertisePushOptions", "true"});
+  commit_file(mine, "pushed.txt", "pushed\n");
+  contains(refused_push(mine, {"-o", "ci.skip"}),
+           "the receiving end does not support push options");
+  CHECK_FALSE(fs::exists(node.checkout() / "pushed.txt"));
+  must_git(mine, {"push", "-q"});
+  CHECK(read_text(node.checkout() / "pushed.txt") == "pushed\n");
+}
+
 TEST_CASE("a push to a dirty checkout is refused and says what to do") {
   git_node node;
   auto mine = clone(node);

@@ -6,6 +6,7 @@
 #include "http/git/pkt_line.hpp"
 #include "http/git/push_answer.hpp"
 #include "http/git/push_request.hpp"
+#include "http/git/ref_list.hpp"
 #include "http/git/refusal_limit.hpp"
 #include "http/git/route.hpp"
 #include "http/git/whole_list.hpp"
@@ -443,6 +444,22 @@ TEST_CASE("by git's protocol of old all is advertised as well") {
         == make_packet(b + " refs/pull/1/head" + can + '\n')
              + make_packet(a + " refs/pull/1/head^{}\n") + "0000");
   CHECK_THROWS_AS(whole_advertisement("xxxx", others), bad_packet);
+}
+
+TEST_CASE("a list gets what the upstream has, also where git has nothing") {
+  const std::string pull = "refs/pull/7/head";
+  const string_map more{{pull, some_id}, {"refs/heads/main", some_id}};
+  const auto added = make_packet(some_id + ' ' + pull + '\n');
+  ref_list nothing{more, {pull}};
+  CHECK(nothing.pass("0000") == added + "0000");
+  // What git has goes before.
+  ref_list own{more, {pull}};
+  const auto its = make_packet(other_id + ' ' + pull + '\n');
+  CHECK(own.pass(its + "0000") == its + "0000");
+  // By protocol 0 what git can do stands in the place of the first.
+  const auto empty = make_packet(null_id + " capabilities^{}" + '\0' + "ofs\n");
+  ref_list advertised{more, {}};
+  CHECK(advertised.pass(empty + "0000") == empty + "0000");
 }
 
 TEST_CASE("of a session's refusals only a few a second are audited") {

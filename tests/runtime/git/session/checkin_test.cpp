@@ -24,6 +24,22 @@ std::string content(const fs::path& repository, const std::string& spec) {
   return run_git(repository, {"cat-file", "-p", spec});
 }
 
+/// What a user does who has been told a command.
+void paste(const fs::path& top, const std::string& text) {
+  INFO(text);
+  command what{{"/bin/bash", "-c", text}, top};
+  what.env = {"PATH=/usr/local/bin:/usr/bin:/bin",
+              "HOME=/nonexistent",
+              "GIT_CONFIG_NOSYSTEM=1",
+              "GIT_AUTHOR_NAME=Ada",
+              "GIT_AUTHOR_EMAIL=ada@example.org",
+              "GIT_COMMITTER_NAME=Ada",
+              "GIT_COMMITTER_EMAIL=ada@example.org"};
+  auto result = run_command(what);
+  INFO(result.err);
+  REQUIRE(result.ok());
+}
+
 } // namespace
 
 TEST_CASE("check-in brings commits and what was not committed upstream") {
@@ -183,16 +199,35 @@ TEST_CASE("check-in does not overwrite what the upstream gained") {
   auto what = refusal_of([&] { checkin(spec); });
   CHECK(what.code == errc::conflict);
   CHECK(what.message
-        == "branch \"main\" has moved in the upstream; fetch and merge it in "
-           "the session, then check in again");
+        == "branch \"main\" has moved in the upstream; merge it in the session "
+           "by `git pull --no-rebase --no-edit origin 'main'`, or, where all "
+           "that it has there is what this session has pushed and rewritten "
+           "since, replace it by `git push --force-with-lease origin 'main'`, "
+           "then check in again");
   CHECK(w.upstream_at("refs/heads/main") == moved);
 
-  run_git(place.checkout, {"pull", "-q", "--no-rebase", "--no-edit"});
+  paste(place.checkout, git::split(what.message, '`').at(1));
   auto done = checkin(spec);
   CHECK(w.upstream_at("refs/heads/main") == done.commit);
   CHECK(content(w.upstream, "main:news") == "from somebody else");
   CHECK(content(w.upstream, "main:mine") == "mine");
   w.check_sound(w.upstream);
+}
+
+TEST_CASE("what was pushed and then rewritten is checked in as is told") {
+  world w;
+  auto place = w.session("main");
+  auto base = w.upstream_at("refs/heads/main");
+  commit(place.checkout, "one");
+  run_git(place.checkout, {"push", "-q", "origin", "main"});
+  run_git(place.checkout, {"commit", "-q", "--amend", "-m", "Better"});
+  auto tip = head_of(place.checkout);
+  auto spec = w.checkin_of(place, "main", base);
+  auto what = refusal_of([&] { checkin(spec); });
+  CHECK(what.code == errc::conflict);
+  paste(place.checkout, git::split(what.message, '`').at(3));
+  CHECK(checkin(spec).commit == tip);
+  CHECK(w.upstream_at("refs/heads/main") == tip);
 }
 
 TEST_CASE("check-in goes on from what the session pushed itself") {

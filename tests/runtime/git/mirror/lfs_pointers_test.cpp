@@ -1,0 +1,99 @@
+// Files of Git LFS as commits have them: pointers.
+#include "runtime/git/mirror/lfs_pointers.hpp"
+#include "tests/runtime/git/fixture.hpp"
+
+#include <map>
+
+using namespace greenroom;
+using namespace greenroom::test;
+
+namespace {
+
+std::string oid_of(int number) {
+  auto digits = std::to_string(number);
+  return std::string(64 - digits.size(), '0') + digits;
+}
+
+std::string pointer_to(int number) {
+  return "version https://git-lfs.github.com/spec/v1\noid sha256:"
+         + oid_of(number) + "\nsize " + std::to_string(number) + '\n';
+}
+
+/// A commit on top of the upstream's main that the mirror alone has.
+std::string commit_files(const world& w,
+                         const std::map<std::string, std::string>& files) {
+  std::string text = "commit refs/heads/work\n"
+                     "committer Ada <ada@example.org> 1600000000 +0000\n"
+                     "data 4\nMany\nfrom refs/upstream/heads/main\n";
+  for (const auto& [path, content] : files)
+    text += "M 644 inline " + path + "\ndata " + std::to_string(content.size())
+            + '\n' + content + '\n';
+  auto input = git::memfd(text);
+  command what;
+  what.argv = {"git", "fast-import", "--quiet"};
+  what.cwd = w.mirror.path();
+  what.env = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent"};
+  what.stdin_fd = input.get();
+  auto result = run_command(what);
+  INFO(result.err);
+  REQUIRE(result.ok());
+  return run_git(w.mirror.path(), {"rev-parse", "refs/heads/work"});
+}
+
+} // namespace
+
+TEST_CASE("a pointer of Git LFS is told by what it has") {
+  auto read = git::read_pointer(pointer_to(7));
+  REQUIRE(read);
+  CHECK(read->oid == oid_of(7));
+  CHECK(read->size == 7);
+  for (const std::string other :
+       {"", "version", "text\n", "version https://git-lfs.github.com/spec/v1\n",
+        "version https://git-lfs.github.com/spec/v1\noid sha256:x\nsize 7\n"})
+    CHECK_FALSE(git::read_pointer(other));
+}
+
+TEST_CASE("pointers that the upstream has not got come one by one") {
+  world w;
+  w.move_upstream("main", "known.bin", pointer_to(1));
+  w.mirror.fetch();
+  constexpr int last = 500;
+  std::map<std::string, std::string> files{
+    {"again.bin", pointer_to(1)},
+    {"twice.bin", pointer_to(2)},
+    {"note.txt", "small, and no pointer\n"},
+    {"large.bin", pointer_to(last + 1) + std::string(1024, 'x')}};
+  for (int i = 2; i <= last; ++i)
+    files["d" + std::to_string(i % 7) + '/' + std::to_string(i) + ".bin"] =
+      pointer_to(i);
+  const auto commit = commit_files(w, files);
+  std::map<std::string, std::string> seen; // ids of objects by contents
+  git::visit_new_pointers(
+    w.mirror.path(), commit,
+    [&](const std::string& id, const git::lfs_object& what) {
+      CHECK(seen.emplace(what.oid, id).second);
+    });
+  CHECK(seen.size() == last - 1);
+  CHECK_FALSE(seen.contains(oid_of(1)));
+  CHECK(run_git(w.mirror.path(), {"cat-file", "-p", seen[oid_of(last)]}) + '\n'
+        == pointer_to(last));
+  CHECK(git::path_of_new(w.mirror.path(), commit, seen[oid_of(9)])
+        == "d2/9.bin");
+
+  SECTION("until somebody has seen enough") {
+    int count = 0;
+    CHECK_THROWS_AS(
+      git::visit_new_pointers(w.mirror.path(), commit,
+                              [&](const std::string&, const git::lfs_object&) {
+                                if (++count == 3)
+                                  throw std::out_of_range("enough");
+                              }),
+      std::out_of_range);
+    CHECK(count == 3);
+  }
+  SECTION("a commit that is not there is no list without pointers") {
+    CHECK_THROWS_AS(
+      git::visit_new_pointers(w.mirror.path(), std::string(40, 'a'), {}),
+      std::runtime_error);
+  }
+}
