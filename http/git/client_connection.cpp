@@ -204,6 +204,10 @@ asio::awaitable<void> client_connection::serve_route(const git_route& route) {
   plan.who = std::move(*entered);
   if (!is_push && *route.service == service::upload_pack)
     co_await look_for_list(plan, watch);
+  if (!watch) { // nothing of the session's is looked at any more
+    co_await come_too_late(plan, watch);
+    co_return;
+  }
   co_await transmit(std::move(plan), watch);
 }
 
@@ -227,20 +231,26 @@ client_connection::look_for_list(transfer_plan& plan,
     co_return;
   }
   auto heads = co_await upstream_heads(*around_, plan.who.grant.project);
-  auto others = co_await look_for_others(plan, watch);
+  auto others = co_await look_for_others(plan, heads, watch);
   heads.merge(others);
   plan.refs.emplace(std::move(heads), std::move(prefixes));
 }
 
 /// What it names that is no branch or tag, such as refs/pull/7/head, comes from
-/// the upstream first. Where a client takes all there is, that is the
-/// session's.
+/// the upstream first; a branch of the session's does not wait for that. Where
+/// a client takes all there is, that is the session's.
 asio::awaitable<string_map>
 client_connection::look_for_others(const transfer_plan& plan,
+                                   const string_map& heads,
                                    std::optional<token_revocation>& watch) {
+  const auto is_branch = [&](const std::string& name) {
+    return name == plan.who.grant.session.branch
+           || heads.contains("refs/heads/" + name);
+  };
   std::vector<std::string> names;
   if (auto size = request_size(plan.begun))
-    names = unusual_refs(std::string_view{plan.begun}.substr(0, *size));
+    names =
+      unusual_refs(std::string_view{plan.begun}.substr(0, *size), is_branch);
   std::erase(names, "refs/");
   string_map result;
   if (names.empty() || !around_->git || watch->dead())
@@ -344,7 +354,7 @@ client_connection::transmit(transfer_plan plan,
   transfer_slot slot{*around_, plan.who.grant.session.id};
   const auto prepare = [this, &plan] { return git_of(*around_, plan); };
   const auto git = co_await in_background(*around_->disk, prepare);
-  if (!watch || watch->dead()) {
+  if (watch->dead()) {
     co_await come_too_late(plan, watch);
     co_return;
   }

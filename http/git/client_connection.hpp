@@ -57,7 +57,7 @@ private:
   asio::awaitable<void> look_for_list(transfer_plan& plan,
                                       std::optional<token_revocation>& watch);
   asio::awaitable<string_map>
-  look_for_others(const transfer_plan& plan,
+  look_for_others(const transfer_plan& plan, const string_map& heads,
                   std::optional<token_revocation>& watch);
   asio::awaitable<void> serve_lfs(const git_route& route);
   asio::awaitable<push_request> read_commands(request_body& body,

@@ -33,8 +33,9 @@ wish_set wishes_of(std::string_view request) {
 }
 
 // Every fetch of a branch tries such names; refs/pull/7/head for pull/7/head is
-// mostly meant.
-bool is_only_tried(std::string_view name, const wish_set& all) {
+// mostly meant, where that is no branch.
+bool is_only_tried(std::string_view name, const wish_set& all,
+                   const std::function<bool(const std::string&)>& is_branch) {
   if (name.starts_with(remotes_space)) {
     name.remove_prefix(remotes_space.size());
     if (all.contains(name))
@@ -45,7 +46,9 @@ bool is_only_tried(std::string_view name, const wish_set& all) {
     return all.contains(name);
   }
   name.remove_prefix(refs_space.size());
-  return name.find('/') == name.npos && all.contains(name);
+  return all.contains(name)
+         && (name.find('/') == name.npos
+             || (is_branch && is_branch(std::string{name})));
 }
 
 } // namespace
@@ -76,7 +79,9 @@ std::optional<std::size_t> request_size(std::string_view bytes,
   return std::nullopt;
 }
 
-std::vector<std::string> unusual_refs(std::string_view request) {
+std::vector<std::string>
+unusual_refs(std::string_view request,
+             const std::function<bool(const std::string&)>& is_branch) {
   auto first = first_packet(request);
   if (!first || without_line_break(first->payload) != "command=ls-refs")
     return {};
@@ -87,7 +92,8 @@ std::vector<std::string> unusual_refs(std::string_view request) {
   for (auto name : wishes) {
     auto whole = name.ends_with('/') ? name.substr(0, name.size() - 1) : name;
     if (is_unusual(whole) && is_unusual(std::string{name} + 'x')
-        && !is_only_tried(name, wishes) && result.size() < max_refs)
+        && !is_only_tried(name, wishes, is_branch)
+        && result.size() < max_refs)
       result.emplace_back(name);
   }
   return result;

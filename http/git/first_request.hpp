@@ -9,6 +9,7 @@
 #include "messages/records.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,8 +36,11 @@ std::optional<std::size_t> request_size(std::string_view bytes,
 bool is_unusual(std::string_view name);
 
 /// How the names begin that it lists and that are unusual; not what git only
-/// tries, as refs/remotes/x for x. A few at most; `refs/`: all.
-std::vector<std::string> unusual_refs(std::string_view request);
+/// tries, as refs/remotes/x for x, or refs/topic/x for a branch topic/x. A few
+/// at most; `refs/`: all.
+std::vector<std::string>
+unusual_refs(std::string_view request,
+             const std::function<bool(const std::string&)>& is_branch = {});
 
 /// Of full names and their objects the unusual ones whose objects are wanted by
 /// a request of the versions before; `refs/` where they are many.

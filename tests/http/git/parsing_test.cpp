@@ -344,6 +344,19 @@ TEST_CASE(
         == std::vector<std::string>{"refs/h/", "refs/notes/",
                                     "refs/pull/7/head", "refs/stash"});
   CHECK(unusual_refs(make_packet("command=fetch\n")).empty());
+  // As a fetch of topic/x does.
+  auto topic = make_packet("command=ls-refs\n") + "0001";
+  for (const std::string name :
+       {"topic/x", "refs/topic/x", "refs/tags/topic/x", "refs/heads/topic/x",
+        "refs/remotes/topic/x", "refs/remotes/topic/x/HEAD"})
+    topic += make_packet("ref-prefix " + name + '\n');
+  topic += flush_packet;
+  const std::vector<std::string> tried{"refs/topic/x"};
+  CHECK(unusual_refs(topic) == tried);
+  CHECK(unusual_refs(topic, [](auto& branch) { return branch == "topic/x"; })
+          .empty());
+  CHECK(unusual_refs(topic, [](auto& branch) { return branch == "topic"; })
+        == tried);
   // As a mirror does.
   auto all = make_packet("command=ls-refs\n") + "0001"
              + make_packet("ref-prefix HEAD\n")
