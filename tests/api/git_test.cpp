@@ -712,8 +712,13 @@ TEST_CASE("what a refused check-in says of Git LFS helps as it is pasted") {
   CHECK_THAT(message, Catch::Contains("is kept by Git LFS"));
   const auto begin = message.find("git lfs migrate");
   REQUIRE(begin != message.npos);
-  auto pasted =
-    session.user.run(message.substr(begin, message.find('`', begin) - begin));
+  const auto told = message.substr(begin, message.find('`', begin) - begin);
+  // What has been written since is not lost.
+  session.user.run("echo since >later.txt");
+  CHECK(session.user.run(told)["exit_code"] != 0);
+  CHECK(session.user.run("cat later.txt; git checkout later.txt")["stdout"]
+        == "since\n");
+  auto pasted = session.user.run(told);
   INFO(pasted.dump());
   CHECK(pasted["exit_code"] == 0);
   auto again = session.user.checkin({{"skip_review", true}});

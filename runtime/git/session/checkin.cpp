@@ -140,12 +140,13 @@ std::string lfs_pattern(const std::string& path) {
   return result;
 }
 
-// All that was not committed is, and the upstream has none of these commits.
+// All that was not committed is, and the upstream has none of these commits. By
+// --yes git-lfs would throw away what has been written since.
 [[noreturn]] void refuse_lfs(const lfs_change& file, const std::string& why) {
   const auto remedy =
     file.is_here
       ? "take it out of Git LFS in the session, by `git lfs migrate export "
-        "--yes --include='"
+        "--include='"
           + lfs_pattern(file.path)
           + "'`, which rewrites the commits that the upstream has not got"
       : "bring them by `git lfs push --object-id origin " + file.contents.oid
