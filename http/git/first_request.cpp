@@ -92,8 +92,7 @@ unusual_refs(std::string_view request,
   for (auto name : wishes) {
     auto whole = name.ends_with('/') ? name.substr(0, name.size() - 1) : name;
     if (is_unusual(whole) && is_unusual(std::string{name} + 'x')
-        && !is_only_tried(name, wishes, is_branch)
-        && result.size() < max_refs)
+        && !is_only_tried(name, wishes, is_branch) && result.size() < max_refs)
       result.emplace_back(name);
   }
   return result;

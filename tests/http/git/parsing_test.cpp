@@ -353,8 +353,9 @@ TEST_CASE(
   topic += flush_packet;
   const std::vector<std::string> tried{"refs/topic/x"};
   CHECK(unusual_refs(topic) == tried);
-  CHECK(unusual_refs(topic, [](auto& branch) { return branch == "topic/x"; })
-          .empty());
+  CHECK(unusual_refs(topic, [](auto& branch) {
+          return branch == "topic/x";
+        }).empty());
   CHECK(unusual_refs(topic, [](auto& branch) { return branch == "topic"; })
         == tried);
   // As a mirror does.

@@ -692,6 +692,61 @@ TEST_CASE("a cookie opens no script or picture to a page of another session") {
   CHECK(get("Accept: text/html\r\n" + other) == 200);
 }
 
+TEST_CASE("a cookie opens all that pages of the same session ask for") {
+  proxy_node node{hello};
+  const auto cookie = "Cookie: greenroom-preview=" + node.add_link() + "\r\n";
+  struct wish {
+    std::string method;
+    std::string mode;
+    std::string said;
+  };
+  const auto status_for = [&](const wish& what, const std::string& site) {
+    // Browsers say neither where it is not https nor below localhost.
+    const auto of_fetch = site.empty()
+                            ? ""
+                            : "Sec-Fetch-Site: " + site
+                                + "\r\nSec-Fetch-Mode: " + what.mode + "\r\n";
+    return status_of(node, what.method + " / HTTP/1.1\r\nHost: " + node.host()
+                             + "\r\n" + cookie + of_fetch + what.said + "\r\n");
+  };
+  const std::string upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  const std::string empty = "Content-Length: 0\r\n";
+  const std::string html = "Accept: text/html\r\n";
+  for (const auto& host : {node.host(), node.host(3000)}) {
+    const auto origin = "Origin: http://" + host + "\r\n";
+    const auto referer = "Referer: http://" + host + "/\r\n";
+    const wish wishes[] = {
+      {"GET", "navigate", html},           // an address, another site's link
+      {"GET", "navigate", html + referer}, // a link, a frame
+      {"GET", "no-cors", referer},         // a script, a picture, the icon
+      {"GET", "cors", origin + referer},   // fetch() from another port
+      {"POST", "cors", origin + referer + empty},            // fetch()
+      {"POST", "no-cors", origin + referer + empty},         // a beacon
+      {"POST", "navigate", origin + referer + html + empty}, // a form
+      {"GET", "websocket", origin + upgrade}, // what reloads the page
+      // Where the page's referrer policy is "no-referrer".
+      {"POST", "cors", origin + empty},
+    };
+    for (const auto& one : wishes)
+      for (const std::string site : {"", "same-origin", "same-site"}) {
+        INFO(host << ' ' << one.method << ' ' << one.mode << ' ' << site);
+        CHECK(status_for(one, site) == 200);
+      }
+  }
+  // Of the very same host a browser names no origin, but for what it sends, and
+  // such a page no address either.
+  for (const wish& one :
+       {wish{"GET", "cors", {}}, // a module, fetch(), events
+        wish{"GET", "no-cors", {}}, wish{"GET", "same-origin", {}}})
+    for (const std::string site : {"", "same-origin"}) {
+      INFO(one.mode << ' ' << site);
+      CHECK(status_for(one, site) == 200);
+    }
+  CHECK(status_for({"POST", "navigate", "Origin: null\r\n" + html + empty},
+                   "same-origin")
+        == 200);
+}
+
 TEST_CASE("a link leads to no other host") {
   proxy_node node{hello};
   auto token = node.add_link();
