@@ -92,14 +92,17 @@ constexpr std::string_view quiet_policy =
 
 } // namespace
 
-bool is_navigation(const wire::message_head& request) {
-  if (request.method != "GET" && request.method != "HEAD")
-    return false;
+bool is_shown(const wire::message_head& request) {
   auto mode = request.headers.get("Sec-Fetch-Mode");
   if (!mode.empty())
     return mode == "navigate";
   return request.headers.get("Accept").find("text/html")
          != std::string_view::npos;
+}
+
+bool is_navigation(const wire::message_head& request) {
+  return (request.method == "GET" || request.method == "HEAD")
+         && is_shown(request);
 }
 
 page make_page(int status, std::string_view title, std::string_view text,

@@ -11,7 +11,10 @@
 
 namespace greenroom::http::proxy {
 
-/// True for a request that shows its answer to a person.
+/// True for a request whose answer is shown to a person, as that of a form is.
+bool is_shown(const wire::message_head& request);
+
+/// The same of one that may be made again: an address, a link, a frame.
 bool is_navigation(const wire::message_head& request);
 
 struct page {

@@ -39,7 +39,9 @@ constexpr milliseconds between_tries{50};
 constexpr std::string_view no_access =
   "This preview opens for those who have a link to it. Make one with POST "
   "/projects/{project}/sessions/{session}/ports/{port}/link and open its url, "
-  "or send an API key as X-API-Key.";
+  "or send an API key as X-API-Key. A form of a page that hides its address "
+  "(Referrer-Policy: no-referrer) is let in over https and below localhost "
+  "only.";
 
 } // namespace
 
@@ -193,7 +195,7 @@ asio::awaitable<void> preview_client::enter(const access_decision& decision) {
     }
   }
   if (decision.what == kind::denied) {
-    auto to_person = is_navigation(client_.head());
+    auto to_person = is_shown(client_.head());
     auto page = make_page(401, "A link is needed", no_access, to_person);
     page.head.headers.add("WWW-Authenticate", "Bearer");
     co_await say(page);

@@ -665,6 +665,11 @@ TEST_CASE("a cookie opens nothing to a page that hides who it is") {
   // No browser.
   CHECK(post("") == 200);
   CHECK(node.seen().size() == 2);
+  http_client client{node.port()};
+  client.send("POST / HTTP/1.1\r\nHost: " + node.host()
+              + "\r\nContent-Length: 0\r\nAccept: text/html\r\n" + cookie
+              + "Origin: null\r\n\r\n");
+  CHECK_THAT(client.receive().body, Contains("Referrer-Policy: no-referrer"));
 }
 
 TEST_CASE("a cookie opens no script or picture to a page of another session") {
