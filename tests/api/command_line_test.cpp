@@ -81,66 +81,6 @@ TEST_CASE("a user goes from a session to its check-in by commands alone") {
         != std::string::npos);
 }
 
-TEST_CASE("completions are good words of their shells") {
-  node_process node;
-  terminal_user user{node};
-  auto fish = user.out({"completion", "fish"});
-  // Outside of quotes there is no other one, and each that is begun ends.
-  std::size_t line = 1;
-  auto quoted = false;
-  for (std::size_t at = 0; at < fish.size(); ++at) {
-    if (quoted && fish[at] == '\\')
-      ++at;
-    else if (fish[at] == '\'')
-      quoted = !quoted;
-    else if (fish[at] == '\n' && ++line > 0)
-      REQUIRE_FALSE(quoted);
-  }
-  CHECK(line > 50);
-  for (auto shell : {"bash", "zsh", "fish"}) {
-    std::ofstream{user.home.path() / shell} << user.out({"completion", shell});
-    if (std::filesystem::exists(std::filesystem::path{"/usr/bin"} / shell)) {
-      auto read = run_command(
-        {.argv = {shell, "-n", user.home.path() / shell},
-         .env = {"PATH=/usr/bin:/bin", "HOME=" + user.home.path().string()}});
-      INFO(shell << read.err);
-      CHECK(read.exit_code == 0);
-    }
-  }
-}
-
-TEST_CASE("zsh completes from a file of its path and from what it reads") {
-  if (!std::filesystem::exists("/usr/bin/zsh"))
-    return;
-  node_process node;
-  terminal_user user{node};
-  auto& home = user.home.path();
-  std::filesystem::create_directory(home / "functions");
-  std::ofstream{home / "functions/_greenroom"}
-    << user.out({"completion", "zsh"});
-  // Instead of the menu the words are printed.
-  const std::string said = R"(
-compadd() { shift; print -l -- $@ }
-_describe() { print -l -- ${(P)2} }
-_files() {}
-greenroom() { print s1 }
-words=(greenroom '') CURRENT=2; $_comps[greenroom] | grep '^checkin:'
-words=(greenroom checkin --m) CURRENT=3; $_comps[greenroom] | grep -x -e --message
-words=(greenroom webhooks '') CURRENT=3; $_comps[greenroom] | grep -x -e add -e s1
-)";
-  for (const std::string load :
-       {"fpath=(~/functions $fpath); autoload -Uz compinit; compinit -u",
-        "source <(cat ~/functions/_greenroom)"}) {
-    auto ran =
-      run_command({.argv = {"zsh", "-fc", load + '\n' + said},
-                   .env = {"PATH=/usr/bin:/bin", "HOME=" + home.string()}});
-    INFO(load << '\n' << ran.out << ran.err);
-    CHECK(ran.err.empty());
-    CHECK(ran.out.starts_with("checkin:"));
-    CHECK(ran.out.ends_with("\n--message\nadd\ns1\n"));
-  }
-}
-
 TEST_CASE("what runs on a terminal that is left keeps its session") {
   node_process node;
   terminal_user user{node};
@@ -414,22 +354,6 @@ TEST_CASE("programs and shells are told all commands") {
           == (option["name"] == "--status" || option["name"] == "-l,--label"));
     } else if (one["name"] == "create")
       CHECK(one["notes"].get<std::string>().find("Example") == 0);
-  // fish knows the commands of commands, and where sessions are meant.
-  auto fish = user.out({"completion", "fish"});
-  for (auto part : {"_from reviews' -a approve -d ",
-                    "_from reviews; and __fish_seen_subcommand_from approve' "
-                    "-l merge -d ",
-                    " -l key-file -r -F -d ", " exec ", "list -q"})
-    CHECK_THAT(fish, Catch::Contains(part));
-  CHECK_THAT(bash, Catch::Contains("reviews) words=\"list show"));
-  CHECK_THAT(bash, Catch::Contains("--merge"));
-  auto tried = run_command(
-    {.argv = {"bash", "-c",
-              bash
-                + "COMP_WORDS=(greenroom checki); COMP_CWORD=1; _greenroom; "
-                  "echo \"${COMPREPLY[@]}\""},
-     .env = {"PATH=/usr/bin:/bin"}});
-  CHECK(tried.out == "checkin\n");
 }
 
 TEST_CASE("one field of JSON is named by a word") {
