@@ -7,6 +7,10 @@
 #include "tests/support/http_receiver.hpp"
 #include "tests/support/sockets.hpp"
 
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -421,6 +425,51 @@ TEST_CASE("who leaves while a command is begun is told how to look for it") {
   auto result = ended.get();
   CHECK(result.exit_code == 128 + SIGTERM);
   CHECK_THAT(result.err, Catch::Contains("`greenroom ps " + id + '`'));
+}
+
+TEST_CASE("who does not read the output of a command keeps no signal from us") {
+  node_process node{{.sandboxed = false}};
+  terminal_user user{node};
+  user.out({"create", "x", "-p", "demo"});
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  unique_fd reader{ends[0]};
+  unique_fd writer{ends[1]};
+  auto start = [&](const std::string& command) {
+    unique_fd errors{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
+    auto pid = start_command(user.command_of({"exec", "x", "-c", command}),
+                             writer.get(), errors.get());
+    await("a full pipe", [&] {
+      pollfd takes{writer.get(), POLLOUT, 0};
+      return ::poll(&takes, 1, 0) == 0;
+    });
+    return pid;
+  };
+  auto code_of = [](pid_t pid) {
+    int status = 0;
+    await("its end", [&] { return ::waitpid(pid, &status, WNOHANG) == pid; });
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  };
+  auto pid = start("yes");
+  ::kill(pid, SIGTERM);
+  CHECK(code_of(pid) == 128 + SIGTERM);
+  // All of it comes, however late it is read.
+  auto drain = [&](std::size_t bytes) {
+    std::string all(bytes, ' ');
+    std::size_t got = 0;
+    while (got < bytes) {
+      auto size = ::read(reader.get(), &all[got], bytes - got);
+      REQUIRE(size > 0);
+      got += static_cast<std::size_t>(size);
+    }
+    return all;
+  };
+  int left = 0;
+  REQUIRE(::ioctl(reader.get(), FIONREAD, &left) == 0);
+  drain(static_cast<std::size_t>(left));
+  pid = start("head -c 300000 /dev/zero | tr '\\0' x");
+  CHECK(drain(300'000) == std::string(300'000, 'x'));
+  CHECK(code_of(pid) == 0);
 }
 
 TEST_CASE("standard files that are closed stay nobody's") {
