@@ -321,6 +321,36 @@ caf::result<project_record> rules_of(directory_pointer self,
   return found->second.rules;
 }
 
+// -- what lies on this node's disk --------------------------------------------
+
+// What the asker knows may be old, and what is live is in use.
+caf::result<done> drop_left(directory_pointer self, const drop_left_work& x) {
+  auto promise = self->make_response_promise<done>();
+  auto failed = [promise](caf::error& why) mutable {
+    promise.deliver(std::move(why));
+  };
+  self
+    ->request(self->state.context->reader, look_up_timeout,
+              load_session{x.session_id})
+    .then(
+      [self, x, promise, failed](const session_record& session) mutable {
+        if (is_live(session.status)) {
+          promise.deliver(make_error(errc::conflict,
+                                     "the session is live: what it has on disk "
+                                     "is in use; have it ended first"));
+          return;
+        }
+        spdlog::info("session {}: what its end has kept here is removed by {}",
+                     x.session_id, to_words(x.by));
+        self
+          ->request(self->state.context->git, git_timeout,
+                    remove_checkout{x.session_id})
+          .then([promise](done) mutable { promise.deliver(done{}); }, failed);
+      },
+      failed);
+  return promise;
+}
+
 } // namespace
 
 directory_state::~directory_state() {
@@ -366,6 +396,11 @@ directory(directory_pointer self, context_ptr context,
     [self](place_project& x) {
       x.project.placement = std::move(x.placement);
       return create_in_turn(self, {std::move(x.project), std::move(x.by)});
+    },
+    [self](const drop_left_work& x) { return drop_left(self, x); },
+    [self](measure_left_work& x) {
+      return self->delegate(self->state.context->git,
+                            measure_kept{{}, std::move(x.session_ids)});
     },
     [self](const clock_tick&) { ask_again(self); },
   };

@@ -8,6 +8,7 @@
 
 #include "actors/base/context.hpp"
 #include "actors/supervisor.hpp"
+#include "messages/left_on_disk.hpp"
 #include "messages/placing.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -35,6 +36,10 @@ using own_directory_actor = directory_actor::extend<
   caf::replies_to<release_project>::with<done>,
   // Another node has chosen this one for a project.
   caf::replies_to<place_project>::with<project_record>,
+  // What lies on this node's disk of an ended session goes, and is measured,
+  // whichever node has its project now.
+  caf::replies_to<drop_left_work>::with<done>,
+  caf::replies_to<measure_left_work>::with<kept_files_list>,
   // Asks the store again for what it has not answered.
   caf::reacts_to<clock_tick>>;
 

@@ -13,7 +13,8 @@
 
 namespace greenroom {
 
-/// One request. What it had not is empty.
+/// One request; or, of what is written to a command's input piece by piece,
+/// several that succeeded. What it had not is empty.
 struct audit_entry {
   std::string id; // as those of sessions; grows with nothing
   unix_ms time = 0;
@@ -29,11 +30,15 @@ struct audit_entry {
   std::string object; // the id of what else it names, or has made
   std::uint16_t status = 0;
   std::string code; // of the error
+  // Of a command's input: how many requests it stands for, the last of which is
+  // told of, and what they carried. 0: it is of something else.
+  std::uint64_t requests = 0;
+  std::uint64_t bytes = 0;
   friend bool operator==(const audit_entry&, const audit_entry&) = default;
 };
 GREENROOM_INSPECT(audit_entry, x.id, x.time, x.node, x.key_id, x.key_name,
                   x.address, x.request_id, x.method, x.route, x.project_id,
-                  x.session_id, x.object, x.status, x.code)
+                  x.session_id, x.object, x.status, x.code, x.requests, x.bytes)
 
 /// Answered once they are on disk.
 struct add_audit {

@@ -6,6 +6,7 @@
 #include "messages/directory.hpp"
 #include "messages/inspect.hpp"
 #include "messages/keys.hpp"
+#include "messages/left_on_disk.hpp"
 #include "messages/links.hpp"
 #include "messages/moving.hpp"
 #include "messages/node.hpp"
@@ -306,4 +307,6 @@ CAF_ADD_TYPE_ID(greenroom, (greenroom::renew_secrets))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::find_lost))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::lost_session))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::lost_list))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::drop_left_work))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::measure_left_work))
 CAF_END_TYPE_ID_BLOCK(greenroom)

@@ -100,11 +100,22 @@ void deliver_answer(finder_pointer self, Reply& reply,
     promise.deliver(reply);
 }
 
+template <class Message>
+constexpr bool is_of_disk =
+  std::is_same_v<Message,
+                 drop_left_work> || std::is_same_v<Message, measure_left_work>;
+
+template <class Message>
+constexpr std::chrono::seconds time_for =
+  is_of_disk<Message> ? disk_timeout : find_timeout;
+
 // The directory, by the interface that has the message.
 template <class Message>
 auto taker(const directory_actor& directory) {
   if constexpr (std::is_same_v<Message, place_project>)
     return caf::actor_cast<placing_actor>(directory);
+  else if constexpr (is_of_disk<Message>)
+    return caf::actor_cast<left_work_actor>(directory);
   else
     return directory;
 }
@@ -117,7 +128,7 @@ void ask_node(finder_pointer self, const owner_record& owner, Message message,
     .then(
       [self, owner, message, promise](const linked_node& there) mutable {
         self
-          ->request(taker<Message>(there.directory), find_timeout,
+          ->request(taker<Message>(there.directory), time_for<Message>,
                     std::move(message))
           .then(
             [self, promise](Reply& reply) mutable {
@@ -135,7 +146,9 @@ void ask_node(finder_pointer self, const owner_record& owner, Message message,
 template <class Reply, class Message>
 void ask_own(finder_pointer self, const owner_record& owner, Message message,
              caf::typed_response_promise<Reply> promise) {
-  self->request(self->state.options.own, find_timeout, std::move(message))
+  self
+    ->request(taker<Message>(self->state.options.own), time_for<Message>,
+              std::move(message))
     .then([promise](Reply& reply) mutable { promise.deliver(reply); },
           [promise, owner](caf::error& why) mutable {
             promise.deliver(
@@ -158,6 +171,19 @@ caf::result<Reply> ask_owner(finder_pointer self, find_owner what,
           ask_node<Reply>(self, owner, std::move(message), promise);
       },
       [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+  return promise;
+}
+
+// Asks the directory of the node that the message names.
+template <class Reply, class Message>
+caf::result<Reply> ask_named(finder_pointer self, Message message) {
+  auto promise = self->make_response_promise<Reply>();
+  owner_record named;
+  named.node = message.node;
+  if (named.node == self->state.options.node)
+    ask_own<Reply>(self, named, std::move(message), promise);
+  else
+    ask_node<Reply>(self, named, std::move(message), promise);
   return promise;
 }
 
@@ -370,6 +396,10 @@ finder_actor::behavior_type finder(finder_pointer self,
       return ask_owner<done>(self, {x.project_id, {}}, x);
     },
     [self](clock_tick) { look_at_owners(self); },
+    [self](drop_left_work& x) { return ask_named<done>(self, std::move(x)); },
+    [self](measure_left_work& x) {
+      return ask_named<kept_files_list>(self, std::move(x));
+    },
   };
 }
 

@@ -17,6 +17,7 @@
 // the owner need not be reachable for that.
 #pragma once
 
+#include "messages/left_on_disk.hpp"
 #include "messages/links.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -37,6 +38,9 @@ inline constexpr std::chrono::seconds owners_period{1};
 /// How long another node may take to find one of its actors. It may have to be
 /// revived for that.
 inline constexpr std::chrono::seconds find_timeout{8};
+
+/// How long it may take to remove what lies on a disk, or to measure it.
+inline constexpr std::chrono::seconds disk_timeout{150};
 
 struct finder_options {
   std::string node;    // this one
@@ -68,7 +72,11 @@ struct finder_state {
 };
 
 /// The finder whole; its own clock among what it hears.
-using finder_actor = directory_actor::extend<caf::reacts_to<clock_tick>>;
+using finder_actor = directory_actor::extend<
+  caf::reacts_to<clock_tick>,
+  // On the disk of the node that they name.
+  caf::replies_to<drop_left_work>::with<done>,
+  caf::replies_to<measure_left_work>::with<kept_files_list>>;
 
 finder_actor::behavior_type
 finder(finder_actor::stateful_pointer<finder_state> self,

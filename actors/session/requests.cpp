@@ -97,7 +97,8 @@ caf::result<done> session_actor_state::take(const drop_kept&) {
   return self_->delegate(context_->git, greenroom::remove_checkout{id()});
 }
 
-// Another node had it when it ended; or this one, under another name.
+// Another node had it when it ended; or this one, under another name. Of one
+// that is there is asked at the edge, which finds it.
 caf::result<done> session_actor_state::drop_kept_elsewhere() {
   auto promise = self_->make_response_promise<done>();
   auto failed = [promise](caf::error& why) mutable {
@@ -110,9 +111,11 @@ caf::result<done> session_actor_state::drop_kept_elsewhere() {
           promise.deliver(
             make_error(errc::conflict,
                        "what is kept lies on the disk of node " + record().node
-                         + ", where the session has ended: remove it "
-                           "there, in sessions/"
-                         + id() + " of its data directory"));
+                         + ", where the session has ended and which is not "
+                           "there: remove it there by hand, in sessions/"
+                         + id()
+                         + " of its data directory; if that disk is gone, "
+                           "nothing is left to be removed"));
         else
           self_
             ->request(context_->git, git_timeout,

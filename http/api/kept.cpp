@@ -2,6 +2,7 @@
 // elsewhere: nobody but its project's administrator can say when it may go.
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/api/kept_elsewhere.hpp"
 #include "http/api/owner_away.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
@@ -31,7 +32,7 @@ kept_sessions named_in(const session_rows& rows) {
 
 void list_kept(const exchange_ptr& ex) {
   query_params query{ex->in.query};
-  auto show = [ex, query = std::move(query)](const kept_sessions& all) {
+  auto show_all = [ex, query = std::move(query)](const kept_sessions& all) {
     std::string next;
     auto shown = page_of(
       all.sessions, query,
@@ -51,6 +52,9 @@ void list_kept(const exchange_ptr& ex) {
     }
     ex->reply(200, list_json("kept", to_text(list), next));
   };
+  auto show = [ex, show_all = std::move(show_all)](const kept_sessions& all) {
+    measure_elsewhere(ex, all, show_all);
+  };
   auto failed = [ex, show](const ask_error& why) {
     ask_store_instead<session_rows>(
       ex, why, ex->project_id(), query_sessions{ex->project_id(), {}},
@@ -67,12 +71,11 @@ void list_kept(const exchange_ptr& ex) {
 }
 
 void drop_kept(const exchange_ptr& ex) {
-  change_in_session<done>(
-    ex, ex->env.options.ordinary, greenroom::drop_kept{}, [ex](const done&) {
-      ex->reply(200, ordered_json{{"session_id", ex->session_id()},
-                                  {"status", "dropped"}}
-                       .dump());
-    });
+  drop_where_kept(ex, [ex] {
+    ex->reply(
+      200, ordered_json{{"session_id", ex->session_id()}, {"status", "dropped"}}
+             .dump());
+  });
 }
 
 } // namespace greenroom::http::handlers

@@ -1,6 +1,7 @@
 #include "http/api/request_records.hpp"
 
 #include "http/api/routes.hpp"
+#include "http/edge/loop.hpp"
 #include "http/edge/node_monitor.hpp"
 #include "http/edge/thread_context.hpp"
 #include "messages/ids.hpp"
@@ -10,6 +11,9 @@
 namespace greenroom::http {
 
 namespace {
+
+constexpr std::string_view input_route =
+  "/projects/{id}/sessions/{sid}/execs/{eid}/stdin";
 
 bool changes(const route& what) noexcept {
   return what.verb != verb::get || what.who == access::change_session;
@@ -67,6 +71,11 @@ std::string_view made_id(std::string_view body) noexcept {
   return id.empty() ? quoted_after(body, R"({"data":{"exec_id":")") : id;
 }
 
+bool ends_input(std::string_view body) noexcept {
+  auto data = body.substr(0, body.find('}'));
+  return data.find(R"("eof":true)") != data.npos;
+}
+
 std::string_view error_code(std::string_view body) noexcept {
   return quoted_after(body, R"({"error":{"code":")");
 }
@@ -100,8 +109,37 @@ void request_records::answered(const exchange& ex, int status,
   counts_.add(index_of(ex.route), status, taken);
   if (ex.served_elsewhere)
     return;
-  if (auto entry = audit_of(ex, status, body); !entry.method.empty())
+  auto entry = audit_of(ex, status, body);
+  if (entry.method.empty())
+    return;
+  if (status == 200 && ex.route->pattern == input_route)
+    add_input(std::move(entry), ex.in.body.size(), ends_input(body));
+  else
     trail_.add(std::move(entry));
+}
+
+void request_records::add_input(audit_entry entry, std::size_t bytes,
+                                bool ends) {
+  for (auto& one : inputs_.add(std::move(entry), bytes, ends))
+    trail_.add(std::move(one));
+  look_at_inputs();
+}
+
+void request_records::look_at_inputs() {
+  if (inputs_.empty() || std::exchange(looking_, true))
+    return;
+  env_.loop.after(std::chrono::milliseconds{input_folds::period}, [this] {
+    looking_ = false;
+    for (auto& one : inputs_.take_due(now_ms()))
+      trail_.add(std::move(one));
+    look_at_inputs();
+  });
+}
+
+void request_records::flush() {
+  for (auto& one : inputs_.take_all())
+    trail_.add(std::move(one));
+  trail_.flush();
 }
 
 void request_records::refused_unread(const unread_request& what) {

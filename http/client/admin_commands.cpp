@@ -2,6 +2,7 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/forms.hpp"
 #include "http/client/node_commands.hpp"
 
 #include <CLI/CLI.hpp>
@@ -248,12 +249,16 @@ void add_projects(command_set& set) {
   auto* added =
     set.add(*made, "add", "Add a project (administrators)",
             [options](invocation& now) { return add_project(now, *options); });
-  added->add_option("id", options->id, "Lower case, digits and -")->required();
+  added->add_option("id", options->id, "Lower case, digits and -")
+    ->required()
+    ->check(form::project);
   added->add_option("repo", options->repo, "Its git repository")->required();
   added->add_option("--default-branch", options->default_branch,
                     "Else the repository's own");
-  added->add_option("--max-sessions", options->max_sessions,
-                    "How many may live at once; else 1");
+  added
+    ->add_option("--max-sessions", options->max_sessions,
+                 "How many may live at once; else 1")
+    ->check(CLI::PositiveNumber);
 }
 
 void add_keys(command_set& set) {
@@ -271,15 +276,17 @@ void add_keys(command_set& set) {
     ->add_option("--scope", options->scopes,
                  "May be repeated; else sessions:read, sessions:execute and "
                  "projects:read")
-    ->allow_extra_args(false);
+    ->allow_extra_args(false)
+    ->check(form::scope);
   added
     ->add_option("--for-project", options->projects,
                  "Only this project; may be repeated; else all")
-    ->allow_extra_args(false);
+    ->allow_extra_args(false)
+    ->check(form::project);
   added->add_option("--author", options->author,
                     "Of its commits: Name <mail@example.org>");
-  added->add_option("--expires-in", options->expires_in,
-                    "e.g. 90d; else never");
+  added->add_option("--expires-in", options->expires_in, "e.g. 90d; else never")
+    ->check(form::duration);
   auto id = std::make_shared<std::string>();
   set
     .add(*made, "revoke", "Revoke a key at once",

@@ -2,6 +2,7 @@
 
 #include "http/client/commands.hpp"
 #include "http/client/errors.hpp"
+#include "http/client/forms.hpp"
 #include "http/client/printable.hpp"
 #include "http/wire/message.hpp"
 
@@ -76,6 +77,7 @@ void add_common_options(CLI::App& root, common_options& to) {
     .add_option("-p,--project", to.project,
                 "The project; else GREENROOM_PROJECT")
     ->type_name("ID")
+    ->check(form::project)
     ->group(group);
   root.add_option("-o,--output", to.format, "How results are shown")
     ->check(CLI::IsMember({"table", "json", "name"}))

@@ -3,6 +3,7 @@
 
 #include "http/client/errors.hpp"
 #include "http/client/follow_exec.hpp"
+#include "http/client/forms.hpp"
 #include "http/client/terminal_client.hpp"
 #include "messages/ids.hpp"
 
@@ -39,9 +40,11 @@ void add_exec_options(CLI::App& to, exec_options& options) {
   to.add_option("-c,--shell", options.shell,
                 "A command for the session's shell, instead of words after --");
   to.add_option("--cwd", options.cwd, "A directory of the checkout");
-  to.add_option("--timeout", options.timeout, "Kill it after this, e.g. 10m");
+  to.add_option("--timeout", options.timeout, "Kill it after this, e.g. 10m")
+    ->check(form::duration);
   to.add_option("-e,--env", options.env, "NAME=VALUE; may be repeated")
-    ->allow_extra_args(false);
+    ->allow_extra_args(false)
+    ->check(form::variable);
   to.add_flag("-i,--stdin", options.input, "Pass standard input on");
 }
 
@@ -63,9 +66,7 @@ json exec_body(const exec_options& options,
   if (!options.timeout.empty())
     body["timeout"] = options.timeout;
   for (auto& one : options.env) {
-    auto at = one.find('=');
-    if (at == 0 || at == std::string::npos)
-      throw usage_error("--env takes NAME=VALUE, not \"" + one + '"');
+    auto at = one.find('='); // form::variable has seen it
     body["env"][one.substr(0, at)] = one.substr(at + 1);
   }
   if (options.terminal) {

@@ -4,11 +4,14 @@
 
 #include "http/client/errors.hpp"
 #include "http/client/follow_exec.hpp"
+#include "http/client/forms.hpp"
 #include "http/client/live_list.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <cctype>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace greenroom::http::client {
@@ -95,6 +98,8 @@ asio::awaitable<int> stop(invocation& now, std::string word,
   } else {
     auto target = path + "/signal";
     json body{{"signal", signal}};
+    if (std::isdigit(static_cast<unsigned char>(signal.front())) != 0)
+      body["signal"] = std::stoi(signal);
     exec = co_await now.api.post(std::move(target), std::move(body));
   }
   now.show(exec, exec_columns(), "exec_id");
@@ -130,7 +135,8 @@ void add_exec_list_commands(command_set& set) {
                  [=](auto& now) { return stop(now, *word, *ended, *signal); });
   made->add_option("session", *word, what_session);
   made->add_option("exec", *ended, "The command's id");
-  made->add_option("-s,--signal", *signal, "Only this signal, e.g. INT");
+  made->add_option("-s,--signal", *signal, "Only this signal, e.g. INT or 2")
+    ->check(form::signal);
 }
 
 } // namespace greenroom::http::client

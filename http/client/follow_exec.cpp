@@ -6,6 +6,7 @@
 #include "http/client/exec_output.hpp"
 #include "http/client/printing.hpp"
 #include "http/client/standard_input.hpp"
+#include "http/client/standard_output.hpp"
 #include "http/wire/message.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -46,8 +47,8 @@ bool is_over(const json& exec) {
   return status != "queued" && status != "running";
 }
 
-void show(const std::string& stream, std::string_view bytes) {
-  write_all(stream == "stderr" ? STDERR_FILENO : STDOUT_FILENO, bytes);
+int place_of(const std::string& stream) {
+  return stream == "stderr" ? STDERR_FILENO : STDOUT_FILENO;
 }
 
 // Whether the exception at hand is of a network, or a server, that may be back.
@@ -77,7 +78,7 @@ struct output_part {
 };
 
 asio::awaitable<void> copy_once(api_client& api, const std::string& exec_path,
-                                output_part& part) {
+                                output_part& part, standard_output& to) {
   request what;
   what.target = exec_path + "/output?stream=" + part.stream
                 + "&from=" + std::to_string(part.from)
@@ -92,7 +93,8 @@ asio::awaitable<void> copy_once(api_client& api, const std::string& exec_path,
     if (bytes.empty())
       co_return;
     bytes = bytes.substr(0, part.end - part.from);
-    show(part.stream, bytes);
+    const auto fd = place_of(part.stream);
+    co_await to.write(fd, bytes);
     part.from += bytes.size();
   }
   from->close();
@@ -102,8 +104,8 @@ asio::awaitable<void> copy_once(api_client& api, const std::string& exec_path,
 // is followed goes on until the exec is over, and then what there is by then.
 asio::awaitable<void> copy_and_look(api_client& api,
                                     const std::string& exec_path,
-                                    output_part& part) {
-  co_await copy_once(api, exec_path, part);
+                                    output_part& part, standard_output& to) {
+  co_await copy_once(api, exec_path, part, to);
   if (!part.follow)
     co_return;
   auto target = exec_path;
@@ -111,13 +113,13 @@ asio::awaitable<void> copy_and_look(api_client& api,
   if (!is_over(now))
     co_return;
   part.follow = false;
-  co_await copy_once(api, exec_path, part);
+  co_await copy_once(api, exec_path, part, to);
 }
 
 // Shows the part. A connection that breaks has shown what came by it.
 asio::awaitable<void> copy_part(asio::io_context& io, api_client& api,
                                 session_ref session, std::string exec_id,
-                                output_part& part) {
+                                output_part& part, standard_output& to) {
   const auto path = session.path() + "/execs/" + escaped(exec_id);
   backoff pause{io};
   std::optional<clock::time_point> until; // since when nothing comes
@@ -125,7 +127,7 @@ asio::awaitable<void> copy_part(asio::io_context& io, api_client& api,
     const auto before = part.from;
     std::exception_ptr problem;
     try {
-      co_await copy_and_look(api, path, part);
+      co_await copy_and_look(api, path, part, to);
       if (!part.follow)
         co_return;
     } catch (...) {
@@ -151,7 +153,7 @@ public:
   follower(asio::io_context& io, api_client& api, session_ref session,
            std::string exec_id)
     : io_(io), api_(api), session_(std::move(session)),
-      exec_id_(std::move(exec_id)) {}
+      exec_id_(std::move(exec_id)), to_(io) {}
 
   asio::awaitable<json> run() {
     backoff pause{io_};
@@ -221,13 +223,14 @@ private:
       output_.fetched(part.stream, end - output_.seen(part.stream));
       part = output_.take(data);
     }
-    show(part.stream, part.bytes);
+    const auto fd = place_of(part.stream);
+    co_await to_.write(fd, part.bytes);
   }
 
   // What no event has shown, up to `end` or as far as it is kept.
   asio::awaitable<void> fetch(std::string stream, std::uint64_t end) {
     output_part wanted{stream, output_.seen(stream), end};
-    co_await copy_part(io_, api_, session_, exec_id_, wanted);
+    co_await copy_part(io_, api_, session_, exec_id_, wanted, to_);
     output_.fetched(stream, wanted.from - output_.seen(stream));
   }
 
@@ -257,6 +260,7 @@ private:
   const std::string exec_id_;
   event_parser events_;
   exec_output output_;
+  standard_output to_;
   json record_;
 };
 
@@ -430,7 +434,8 @@ asio::awaitable<void> copy_output(asio::io_context& io, api_client& api,
   all.stream = std::move(what.stream);
   all.from = what.from;
   all.follow = what.follow;
-  co_await copy_part(io, api, std::move(session), std::move(exec_id), all);
+  standard_output to{io};
+  co_await copy_part(io, api, std::move(session), std::move(exec_id), all, to);
 }
 
 asio::awaitable<json> follow_exec(asio::io_context& io, api_client& api,

@@ -4,6 +4,7 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/forms.hpp"
 #include "http/client/live_list.hpp"
 
 #include <CLI/CLI.hpp>
@@ -130,9 +131,11 @@ void add_node_commands(command_set& set) {
   made->add_option("node", options->node, "The node's name")->required();
   made->add_flag("--dry-run", options->dry_run,
                  "Only say what would go where, and what waits for what");
-  made->add_option("--deadline", options->deadline,
-                   "When what still runs is ended, e.g. 10m; else it is waited "
-                   "for");
+  made
+    ->add_option("--deadline", options->deadline,
+                 "When what still runs is ended, e.g. 10m; else it is waited "
+                 "for")
+    ->check(form::duration);
   made->footer("Example:\n  greenroom nodes drain a --deadline 10m --yes");
   auto name = std::make_shared<std::string>();
   set

@@ -3,6 +3,7 @@
 
 #include "http/client/errors.hpp"
 #include "http/client/first_of.hpp"
+#include "http/client/forms.hpp"
 #include "http/wire/message.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -212,8 +213,10 @@ void add_port_commands(command_set& set) {
   made->add_option("session", *word, what_session);
   made->add_option("--port", *port, "Else the session's preview port")
     ->check(CLI::Range(1, 65535));
-  made->add_option("--expires-in", *expires_in,
-                   "How long it opens, e.g. 1h; else 24h");
+  made
+    ->add_option("--expires-in", *expires_in,
+                 "How long it opens, e.g. 1h; else 24h")
+    ->check(form::lifetime);
 
   word = std::make_shared<std::string>();
   auto what = std::make_shared<std::string>();

@@ -2,6 +2,7 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/forms.hpp"
 #include "http/client/live_list.hpp"
 #include "runtime/base/durations.hpp"
 
@@ -91,12 +92,9 @@ asio::awaitable<void> wait_a_while(invocation& now, const json& review,
 asio::awaitable<int> wait(invocation& now, const std::string& id,
                           const std::string& timeout) {
   using std::chrono::milliseconds;
-  auto length = parse_duration(timeout);
-  if (!length)
-    throw usage_error("--timeout is a duration like 90s or 1h, not \"" + timeout
-                      + '"');
+  const milliseconds length{parse_duration(timeout).value_or(0)};
   const auto path = co_await path_of(now, id);
-  const auto end = std::chrono::steady_clock::now() + milliseconds{*length};
+  const auto end = std::chrono::steady_clock::now() + length;
   while (true) {
     auto target = path;
     auto review = co_await now.api.get(std::move(target));
@@ -138,7 +136,11 @@ CLI::App* add_listing(command_set& set) {
   auto show = [=](auto& now) { return list(now, *status, *watch); };
   auto* reviews = set.add(set.root, "reviews",
                           "Reviews of a project: list, diff, approve", show);
-  reviews->add_option("--status", *status, "Only those of this status");
+  reviews
+    ->add_option("--status", *status,
+                 "Only those of this status: queued, running, approved, "
+                 "rejected, merged, conflict, stale or failed")
+    ->check(form::review_status);
   reviews->add_flag("-w,--watch", *watch, "Go on, and show what changes");
   set.add(*reviews, "list", "The project's, newest first", show);
   return reviews;
@@ -163,7 +165,8 @@ void add_review_commands(command_set& set) {
                     [timeout](invocation& now, const std::string& id) {
                       return wait(now, id, *timeout);
                     });
-  waits->add_option("--timeout", *timeout, "How long, e.g. 90s; else 30m");
+  waits->add_option("--timeout", *timeout, "How long, e.g. 90s; else 30m")
+    ->check(form::duration);
   waits->footer(
     "Exit code 0: approved or merged; 1: anything else; 124: it was "
     "not decided in time.");

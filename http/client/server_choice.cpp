@@ -129,7 +129,7 @@ endpoint parse_endpoint(const std::string& url) {
   if (result.host.empty())
     throw fail("it names a host");
   if (!digits || result.port.empty() || result.port.size() > 5
-      || std::stoi(result.port) > 65535)
+      || std::stoi(result.port) > 65535 || std::stoi(result.port) == 0)
     throw fail("the port is a number from 1 to 65535");
   return result;
 }

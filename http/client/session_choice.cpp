@@ -1,6 +1,7 @@
 #include "http/client/session_choice.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/forms.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/run_command.hpp"
 
@@ -263,7 +264,12 @@ choose_session(api_client& api, std::string project, std::string word) {
 }
 
 std::string project_of_user(std::string named) {
-  return named.empty() ? process_environment("GREENROOM_PROJECT") : named;
+  if (!named.empty())
+    return named;
+  named = process_environment("GREENROOM_PROJECT");
+  if (!named.empty())
+    form::require("GREENROOM_PROJECT", form::project(named));
+  return named;
 }
 
 asio::awaitable<std::string> choose_project(api_client& api,

@@ -2,6 +2,7 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/forms.hpp"
 #include "http/client/live_list.hpp"
 #include "http/client/plan.hpp"
 #include "messages/ids.hpp"
@@ -113,9 +114,11 @@ void add_create(command_set& set) {
   made->add_option("--from", options->from,
                    "Where the new branch begins: a branch, tag, commit or "
                    "rescue ref; else the project's default branch");
-  made->add_option("--expires-in", options->expires_in,
-                   "When it ends by itself, e.g. 90m, 24h, 7d; else as the "
-                   "server is set, 24h if it is not");
+  made
+    ->add_option("--expires-in", options->expires_in,
+                 "When it ends by itself, e.g. 90m, 24h, 7d; else as the "
+                 "server is set, 24h if it is not")
+    ->check(form::lifetime);
   made
     ->add_option("--on-expire", options->on_expire,
                  "What becomes of the work then; else rescue")
@@ -131,7 +134,8 @@ void add_create(command_set& set) {
     ->add_option("--webhook", options->webhooks,
                  "Send its events to this URL, http(s)://HOST[:PORT][/PATH]; "
                  "may be repeated")
-    ->allow_extra_args(false);
+    ->allow_extra_args(false)
+    ->check(form::http_url);
   made->add_flag("--use", options->use,
                  "Let this directory stand for it: commands need no session");
   made->footer("Example:\n  greenroom create fix-login --from main --use");
@@ -208,9 +212,11 @@ void add_list(command_set& set) {
   made->alias("ls");
   made->add_flag("-a,--all", options->all, "Also those that are over");
   made->add_flag("-w,--watch", options->watch, "Go on, and show what changes");
-  made->add_option("--status", options->status,
-                   "Only those of this status: creating, active, checking_in, "
-                   "ended, expired, terminated or failed");
+  made
+    ->add_option("--status", options->status,
+                 "Only those of this status: creating, active, checking_in, "
+                 "ended, expired, terminated or failed")
+    ->check(form::session_status);
   made->add_option("-l,--label", options->labels, "Only those with NAME=VALUE")
     ->allow_extra_args(false);
 }
@@ -233,6 +239,7 @@ asio::awaitable<int> show_session(invocation& now, const std::string& word) {
 
 asio::awaitable<int> extend(invocation& now, std::string word, std::string by) {
   let_session_out(word, by, "greenroom extend [SESSION] DURATION, e.g. 8h");
+  form::require("the duration", form::lifetime(by));
   auto session = co_await now.session(word);
   auto target = session.path() + "/extend";
   json body{{"expires_in", by}};
@@ -307,21 +314,18 @@ struct wait_options {
 // In pieces, so that no request waits for longer than a proxy lets it.
 asio::awaitable<int> wait(invocation& now, const wait_options& options) {
   constexpr millis longest = 50'000;
-  auto left = parse_duration(options.timeout);
-  if (!left)
-    throw usage_error("--timeout is a duration like 90s or 1h, not \""
-                      + options.timeout + '"');
+  auto left = parse_duration(options.timeout).value_or(0);
   auto session = co_await now.session(options.session);
   json result;
   auto met = false;
   do {
-    auto now_wait = std::min(*left, longest);
-    *left -= now_wait;
+    auto now_wait = std::min(left, longest);
+    left -= now_wait;
     auto target = session.path() + "/wait?until=" + escaped(options.until)
                   + "&timeout=" + std::to_string(now_wait) + "ms";
     result = co_await now.api.get(std::move(target));
     met = result.value("reached", false);
-  } while (!met && *left > 0);
+  } while (!met && left > 0);
   if (now.options.how_to_print().format == output_format::as_json)
     now.show(result, {});
   else
@@ -443,11 +447,13 @@ void add_session_commands(command_set& set) {
   made = set.add(set.root, "wait", "Wait until something has happened",
                  [waits](auto& now) { return wait(now, *waits); });
   add_session_word(*made, waits->session);
-  made->add_option(
-    "--for", waits->until,
-    "exec:ID:exited, setup:done, port:N, preview:ready, review:finished or "
-    "ended; else ended");
-  made->add_option("--timeout", waits->timeout, "How long, e.g. 90s; else 30s");
+  made
+    ->add_option("--for", waits->until,
+                 "exec:ID:exited, setup:done, port:N, preview:ready, "
+                 "review:finished or ended; else ended")
+    ->check(form::goal);
+  made->add_option("--timeout", waits->timeout, "How long, e.g. 90s; else 30s")
+    ->check(form::duration);
   made->footer("Exit code 124: it did not happen in time.\n"
                "Example:\n  greenroom wait fix-login --for port:3000 "
                "--timeout 2m");

@@ -7,6 +7,7 @@
 #include "http/client/follow_exec.hpp"
 #include "http/client/printing.hpp"
 #include "http/client/standard_input.hpp"
+#include "http/client/standard_output.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
@@ -66,7 +67,8 @@ public:
              std::string exec_id)
     : io_(io), api_(api), session_(std::move(session)),
       exec_id_(std::move(exec_id)),
-      path_(session_.path() + "/execs/" + escaped(exec_id_)), keys_(io) {}
+      path_(session_.path() + "/execs/" + escaped(exec_id_)), keys_(io),
+      out_(io) {}
 
   asio::awaitable<json> run(attach_from from) {
     if (from == attach_from::screenful)
@@ -127,14 +129,14 @@ private:
     co_await copy_output(io_, api_, session_, exec_id_, std::move(rest));
   }
 
-  void show(std::string_view bytes) {
+  asio::awaitable<void> show(std::string_view bytes) {
     seen_ += bytes.size();
     if (std::exchange(inside_line_, false)) {
       auto line = bytes.substr(0, longest_line).find('\n');
       if (line != std::string_view::npos)
         bytes.remove_prefix(line + 1);
     }
-    print(bytes);
+    co_await out_.write(STDOUT_FILENO, bytes);
   }
 
   // The terminal is ours only while there is somebody to type to: in between
@@ -158,7 +160,7 @@ private:
       if (!message)
         co_return;
       if (!message->is_text)
-        show(message->bytes);
+        co_await show(message->bytes);
     }
   }
 
@@ -206,6 +208,7 @@ private:
   std::uint64_t seen_ = 0;   // bytes of its output
   bool inside_line_ = false; // what comes next may begin there
   standard_input keys_;
+  standard_output out_;
   std::unique_ptr<wire::web_socket_client> socket_;
   escape_keys escape_;
 };

@@ -2,6 +2,7 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/forms.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -171,11 +172,13 @@ void add_webhook_commands(command_set& set) {
     set.add(*hooks, "add", "Have events sent to a URL, and print the secret",
             [options](invocation& now) { return add(now, *options); });
   added->add_option("url", options->url, "http(s)://HOST[:PORT][/PATH]")
-    ->required();
+    ->required()
+    ->check(form::http_url);
   added
     ->add_option("--type", options->types,
                  "Only this type, as session.ended; may be repeated")
-    ->allow_extra_args(false);
+    ->allow_extra_args(false)
+    ->check(form::webhook_type);
   added->add_option("--description", options->description, "What it is for");
 
   add_for_one(set, *hooks, "remove", "Remove a webhook", remove);
@@ -194,7 +197,8 @@ void add_webhook_commands(command_set& set) {
               [status](invocation& now, const std::string& id) {
                 return deliveries(now, id, *status);
               })
-    ->add_option("--status", *status, "pending, delivered or failed");
+    ->add_option("--status", *status, "pending, delivered or failed")
+    ->check(form::delivery_status);
   auto delivery = std::make_shared<std::string>();
   add_for_one(set, *hooks, "redeliver",
               "Send a delivery again, or all that failed",

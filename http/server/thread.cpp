@@ -195,7 +195,7 @@ void http_thread::state::tick() {
   counts.streams = streams.size();
   counts.waiting = bridge->pending();
   if (stopping)
-    records->trail().flush();
+    records->flush();
   if (!stopping
       || (bridge->pending() != 0 && std::chrono::steady_clock::now() < stop_at))
     return;

@@ -25,6 +25,10 @@ nlohmann::ordered_json audit_json(const audit_entry& entry) {
   add("object", entry.object);
   result["status"] = entry.status;
   add("code", entry.code);
+  if (entry.requests != 0) {
+    result["requests"] = entry.requests;
+    result["bytes"] = entry.bytes;
+  }
   return result;
 }
 

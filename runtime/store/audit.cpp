@@ -26,6 +26,8 @@ struct audit_row {
   std::string object;
   long long status = 0;
   std::string code;
+  long long requests = 0;
+  long long bytes = 0;
 };
 
 /// The columns in the order of the table.
@@ -45,6 +47,8 @@ void each_column(audit_row& row, F&& f) {
   f("object", row.object);
   f("status", row.status);
   f("code", row.code);
+  f("requests", row.requests);
+  f("bytes", row.bytes);
 }
 
 audit_row to_row(const audit_entry& entry) {
@@ -61,7 +65,9 @@ audit_row to_row(const audit_entry& entry) {
           entry.session_id,
           entry.object,
           entry.status,
-          entry.code};
+          entry.code,
+          static_cast<long long>(entry.requests),
+          static_cast<long long>(entry.bytes)};
 }
 
 audit_entry from_row(const audit_row& row) {
@@ -78,7 +84,9 @@ audit_entry from_row(const audit_row& row) {
           row.session_id,
           row.object,
           static_cast<std::uint16_t>(row.status),
-          row.code};
+          row.code,
+          static_cast<std::uint64_t>(row.requests),
+          static_cast<std::uint64_t>(row.bytes)};
 }
 
 std::string listing_sql(const query_audit& query) {

@@ -334,6 +334,13 @@ schema_step schema_of_lost_nodes() {
   };
 }
 
+schema_step schema_of_audited_inputs() {
+  return {
+    "ALTER TABLE audit ADD COLUMN requests BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE audit ADD COLUMN bytes BIGINT NOT NULL DEFAULT 0",
+  };
+}
+
 } // namespace
 
 // In the order in which they were released.
@@ -355,6 +362,7 @@ const std::vector<schema_step>& schema_steps() {
     schema_of_project_events(),
     schema_of_webhooks_of_sessions(),
     schema_of_lost_nodes(),
+    schema_of_audited_inputs(),
   };
   return all;
 }

@@ -2,10 +2,12 @@
 #include "tests/actors/small_node.hpp"
 
 #include "messages/ids.hpp"
+#include "messages/left_on_disk.hpp"
 #include "messages/left_work.hpp"
 #include "messages/project.hpp"
 #include "runtime/store/sessions.hpp"
 
+#include <caf/actor_cast.hpp>
 #include <catch2/catch.hpp>
 
 #include <filesystem>
@@ -49,7 +51,8 @@ TEST_CASE("what lies on another node's disk is named, and not said to be "
   CHECK(kept[0].bytes == 0);
   auto why = node.refused_by<done>(node.find(left), drop_kept{});
   CHECK(why.code == errc::conflict);
-  CHECK_THAT(why.message, Catch::Contains("of node other"));
+  CHECK_THAT(why.message,
+             Catch::Contains("of node other") && Catch::Contains("by hand"));
   node.ask<done>(node.find(nothing), drop_kept{});
 }
 
@@ -73,4 +76,31 @@ TEST_CASE("a node that is alone lists what is on its disk, and no more") {
   auto left = ended_elsewhere(db, true);
   CHECK(node.ask<kept_sessions>(node.project(), list_kept{}).sessions.empty());
   node.ask<done>(node.find(left), drop_kept{});
+}
+
+TEST_CASE("what lies here goes when another node asks for that, but for what a "
+          "live session has") {
+  small_node node{{}, true};
+  store::connection db{"sqlite3://greenroom.db", node.context()->data_dir,
+                       sync_mode::normal};
+  auto disk = caf::actor_cast<left_work_actor>(node.directory());
+  auto left = ended_elsewhere(db, true);
+  create_session request;
+  request.new_branch = "live";
+  auto live = node.create(request);
+  auto checkout_of = [&](const session_record& one) {
+    return node.context()->data_dir / "sessions" / one.id / "checkout";
+  };
+  for (auto& one : {left, live})
+    std::filesystem::create_directories(checkout_of(one));
+  const measure_left_work both{"other", {left.id, live.id, make_id()}};
+  CHECK(node.ask<kept_files_list>(disk, both).sessions.size() == 2);
+  CHECK(node.refused_by<done>(disk, drop_left_work{"other", live.id}).code
+        == errc::conflict);
+  CHECK(std::filesystem::exists(checkout_of(live)));
+  node.ask<done>(disk, drop_left_work{"other", left.id});
+  CHECK_FALSE(std::filesystem::exists(checkout_of(left)));
+  CHECK(node.ask<kept_files_list>(disk, both).sessions.size() == 1);
+  // There need be nothing.
+  node.ask<done>(disk, drop_left_work{"other", left.id});
 }

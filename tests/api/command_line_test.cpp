@@ -7,6 +7,10 @@
 #include "tests/support/http_receiver.hpp"
 #include "tests/support/sockets.hpp"
 
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -79,66 +83,6 @@ TEST_CASE("a user goes from a session to its check-in by commands alone") {
   CHECK(user.out({"show", "--json", "fix"}).find(id) != std::string::npos);
   CHECK(user.out({"show", "fix", "--json=status"}).find("ended")
         != std::string::npos);
-}
-
-TEST_CASE("completions are good words of their shells") {
-  node_process node;
-  terminal_user user{node};
-  auto fish = user.out({"completion", "fish"});
-  // Outside of quotes there is no other one, and each that is begun ends.
-  std::size_t line = 1;
-  auto quoted = false;
-  for (std::size_t at = 0; at < fish.size(); ++at) {
-    if (quoted && fish[at] == '\\')
-      ++at;
-    else if (fish[at] == '\'')
-      quoted = !quoted;
-    else if (fish[at] == '\n' && ++line > 0)
-      REQUIRE_FALSE(quoted);
-  }
-  CHECK(line > 50);
-  for (auto shell : {"bash", "zsh", "fish"}) {
-    std::ofstream{user.home.path() / shell} << user.out({"completion", shell});
-    if (std::filesystem::exists(std::filesystem::path{"/usr/bin"} / shell)) {
-      auto read = run_command(
-        {.argv = {shell, "-n", user.home.path() / shell},
-         .env = {"PATH=/usr/bin:/bin", "HOME=" + user.home.path().string()}});
-      INFO(shell << read.err);
-      CHECK(read.exit_code == 0);
-    }
-  }
-}
-
-TEST_CASE("zsh completes from a file of its path and from what it reads") {
-  if (!std::filesystem::exists("/usr/bin/zsh"))
-    return;
-  node_process node;
-  terminal_user user{node};
-  auto& home = user.home.path();
-  std::filesystem::create_directory(home / "functions");
-  std::ofstream{home / "functions/_greenroom"}
-    << user.out({"completion", "zsh"});
-  // Instead of the menu the words are printed.
-  const std::string said = R"(
-compadd() { shift; print -l -- $@ }
-_describe() { print -l -- ${(P)2} }
-_files() {}
-greenroom() { print s1 }
-words=(greenroom '') CURRENT=2; $_comps[greenroom] | grep '^checkin:'
-words=(greenroom checkin --m) CURRENT=3; $_comps[greenroom] | grep -x -e --message
-words=(greenroom webhooks '') CURRENT=3; $_comps[greenroom] | grep -x -e add -e s1
-)";
-  for (const std::string load :
-       {"fpath=(~/functions $fpath); autoload -Uz compinit; compinit -u",
-        "source <(cat ~/functions/_greenroom)"}) {
-    auto ran =
-      run_command({.argv = {"zsh", "-fc", load + '\n' + said},
-                   .env = {"PATH=/usr/bin:/bin", "HOME=" + home.string()}});
-    INFO(load << '\n' << ran.out << ran.err);
-    CHECK(ran.err.empty());
-    CHECK(ran.out.starts_with("checkin:"));
-    CHECK(ran.out.ends_with("\n--message\nadd\ns1\n"));
-  }
 }
 
 TEST_CASE("what runs on a terminal that is left keeps its session") {
@@ -414,22 +358,6 @@ TEST_CASE("programs and shells are told all commands") {
           == (option["name"] == "--status" || option["name"] == "-l,--label"));
     } else if (one["name"] == "create")
       CHECK(one["notes"].get<std::string>().find("Example") == 0);
-  // fish knows the commands of commands, and where sessions are meant.
-  auto fish = user.out({"completion", "fish"});
-  for (auto part : {"_from reviews' -a approve -d ",
-                    "_from reviews; and __fish_seen_subcommand_from approve' "
-                    "-l merge -d ",
-                    " -l key-file -r -F -d ", " exec ", "list -q"})
-    CHECK_THAT(fish, Catch::Contains(part));
-  CHECK_THAT(bash, Catch::Contains("reviews) words=\"list show"));
-  CHECK_THAT(bash, Catch::Contains("--merge"));
-  auto tried = run_command(
-    {.argv = {"bash", "-c",
-              bash
-                + "COMP_WORDS=(greenroom checki); COMP_CWORD=1; _greenroom; "
-                  "echo \"${COMPREPLY[@]}\""},
-     .env = {"PATH=/usr/bin:/bin"}});
-  CHECK(tried.out == "checkin\n");
 }
 
 TEST_CASE("one field of JSON is named by a word") {
@@ -499,6 +427,51 @@ TEST_CASE("who leaves while a command is begun is told how to look for it") {
   CHECK_THAT(result.err, Catch::Contains("`greenroom ps " + id + '`'));
 }
 
+TEST_CASE("who does not read the output of a command keeps no signal from us") {
+  node_process node{{.sandboxed = false}};
+  terminal_user user{node};
+  user.out({"create", "x", "-p", "demo"});
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  unique_fd reader{ends[0]};
+  unique_fd writer{ends[1]};
+  auto start = [&](const std::string& command) {
+    unique_fd errors{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
+    auto pid = start_command(user.command_of({"exec", "x", "-c", command}),
+                             writer.get(), errors.get());
+    await("a full pipe", [&] {
+      pollfd takes{writer.get(), POLLOUT, 0};
+      return ::poll(&takes, 1, 0) == 0;
+    });
+    return pid;
+  };
+  auto code_of = [](pid_t pid) {
+    int status = 0;
+    await("its end", [&] { return ::waitpid(pid, &status, WNOHANG) == pid; });
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  };
+  auto pid = start("yes");
+  ::kill(pid, SIGTERM);
+  CHECK(code_of(pid) == 128 + SIGTERM);
+  // All of it comes, however late it is read.
+  auto drain = [&](std::size_t bytes) {
+    std::string all(bytes, ' ');
+    std::size_t got = 0;
+    while (got < bytes) {
+      auto size = ::read(reader.get(), &all[got], bytes - got);
+      REQUIRE(size > 0);
+      got += static_cast<std::size_t>(size);
+    }
+    return all;
+  };
+  int left = 0;
+  REQUIRE(::ioctl(reader.get(), FIONREAD, &left) == 0);
+  drain(static_cast<std::size_t>(left));
+  pid = start("head -c 300000 /dev/zero | tr '\\0' x");
+  CHECK(drain(300'000) == std::string(300'000, 'x'));
+  CHECK(code_of(pid) == 0);
+}
+
 TEST_CASE("standard files that are closed stay nobody's") {
   node_process node;
   terminal_user user{node};
@@ -539,7 +512,7 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"exec", "none", "--", "ls"}, 3, "no session has an id");
   check(user, {"exec", "none"}, 2, "give a command after --");
   check(user, {"end", "-y", "--", "x"}, 2, "before it");
-  check(user, {"wait", "--timeout", "soon"}, 2, "is a duration");
+  check(user, {"wait", "--timeout", "soon"}, 2, "a duration like 90s");
   check(user, {}, 2, "no command is given");
   check(user, {"list", "--label", "a"}, 2, "NAME=VALUE");
   check(user, {"list", "-o", "xml"}, 2, "`greenroom list --help`");
@@ -547,7 +520,7 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"exec", "none", "ls"}, 2, "after --");
   check(user, {"backup"}, 2, "greenroom: file is required");
   check(user, {"list", "--key-file", "."}, 2, "it is a directory");
-  check(user, {"list", "--status", "x"}, 1, "`greenroom list --help`");
+  check(user, {"list", "--status", "x"}, 2, "`greenroom list --help`");
   check(user, {"extend"}, 2, "[SESSION] DURATION");
   check(user, {"forward"}, 2, "[LOCAL:]PORT");
   check(user, {"kill"}, 2, "[SESSION] EXEC");

@@ -253,6 +253,45 @@ TEST_CASE("the audit has what was refused") {
   CHECK(audit(node).dump().find("no-such-key") == std::string::npos);
 }
 
+TEST_CASE("the audit has a command's input as one, and each refusal of it") {
+  node_process node{{.sandboxed = false, .set = {"http.threads=1"}}};
+  session_user session{node, json{{"branch", "topic"}}};
+  expect(202, session.post("/exec", {{"command", "cat >got"},
+                                     {"exec_id", "eats"},
+                                     {"stdin", "open"}}));
+  auto write = [&](const http_client& client, const std::string& more) {
+    return client.send("POST", session.path("/execs/eats/stdin" + more),
+                       "piece", "application/octet-stream");
+  };
+  for (int i = 0; i < 20; ++i)
+    expect(200, write(node.admin(), ""));
+  auto reader = with_scopes(node, {"sessions:read"});
+  for (int i = 0; i < 3; ++i)
+    expect(403, write(reader, ""));
+  expect(200, write(node.admin(), "?eof=true"));
+  session.await_status("eats", "exited");
+  expect(409, write(node.admin(), ""));
+
+  const auto route = session_route + "/execs/{eid}/stdin";
+  await_entry(node, "POST", route, 409);
+  std::map<int, json> by_status;
+  for (auto& entry : audit(node, "session=" + session.id()))
+    if (entry["route"] == route)
+      by_status[entry["status"]].push_back(entry);
+  CHECK(by_status[403].size() == 3);
+  CHECK(by_status[409].size() == 1);
+  INFO(by_status[200].dump());
+  REQUIRE(by_status[200].size() == 2); // newest first
+  CHECK(by_status[200][1]["requests"] == 1);
+  CHECK(by_status[200][1]["bytes"] == 5);
+  CHECK(by_status[200][0]["requests"] == 20);
+  CHECK(by_status[200][0]["bytes"] == 100);
+  for (auto& entry : by_status[200]) {
+    CHECK(entry["key_id"] == "admin");
+    CHECK(entry["object"] == "eats");
+  }
+}
+
 TEST_CASE("strangers fill the audit only so fast") {
   node_process node{{.sandboxed = false}};
   auto stranger = http_client{node.port(), ""};

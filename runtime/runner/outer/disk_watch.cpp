@@ -1,5 +1,6 @@
 #include "runtime/runner/outer/disk_watch.hpp"
 
+#include "runtime/base/guarded.hpp"
 #include "runtime/base/tree_size.hpp"
 
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <exception>
 #include <tuple>
 #include <utility>
@@ -90,17 +92,8 @@ void disk_watch::look() {
   answer_.reset(ends[0]);
   unique_fd theirs{ends[1]};
   began_ = steady::now();
-  if (::fork() == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::setpriority(PRIO_PROCESS, 0, 19);
-    keep_only(theirs.get(), session_dir_);
-    prepare_();
-    rlimit descriptors{max_depth + 64, max_depth + 64};
-    ::setrlimit(RLIMIT_NOFILE, &descriptors);
-    auto found = measure(session_fd);
-    std::ignore = ::write(answer_fd, &found, sizeof found);
-    ::_exit(0);
-  }
+  if (::fork() == 0)
+    answer_and_exit(theirs.get());
   try {
     loop_.watch(answer_.get(), [this] { hear(); });
   } catch (const std::exception&) {
@@ -108,6 +101,29 @@ void disk_watch::look() {
     answer_.reset();
     next_ = began_ + least_pause;
   }
+}
+
+// In the child. What goes wrong, such as no memory, must not come back into
+// what was copied from the parent: there it would be a second runner.
+void disk_watch::answer_and_exit(int answer) noexcept {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::setpriority(PRIO_PROCESS, 0, 19);
+  keep_only(answer, session_dir_);
+  auto measured = run_guarded(
+    [&] {
+      prepare_();
+      rlimit descriptors{max_depth + 64, max_depth + 64};
+      ::setrlimit(RLIMIT_NOFILE, &descriptors);
+      auto found = measure(session_fd);
+      std::ignore = ::write(answer_fd, &found, sizeof found);
+    },
+    [](const char* why) {
+      std::fprintf(stderr,
+                   "greenroom-runner: what the session holds on disk cannot be "
+                   "measured: %s\n",
+                   why);
+    });
+  ::_exit(measured ? 0 : 1);
 }
 
 disk_watch::usage disk_watch::measure(int session_dir) {

@@ -60,6 +60,7 @@ private:
   };
 
   void look();
+  [[noreturn]] void answer_and_exit(int answer) noexcept;
   void hear();
   void judge(const usage& now);
   static usage measure(int session_dir);

@@ -35,6 +35,11 @@ constexpr int most_times_given = 8;
 // none that waits for a disk.
 constexpr std::chrono::seconds uninterruptible_wait{60};
 
+// What a supervisor has to say in one turn of the loop. One that says more, as
+// only somebody who has taken its socket would, is heard on in the next: other
+// commands have their turn between.
+constexpr int most_reports_of_turn = 32;
+
 // Why a signal has ended a command. The node says by whose request.
 constexpr const char* signaled_by_request = "the signal was sent by a request";
 constexpr const char* signaled_inside =
@@ -172,7 +177,7 @@ void supervised_exec::give_again() {
 // -----------------------------------------------------
 
 void supervised_exec::hear_supervisor() {
-  while (supervisor_) {
+  for (int i = 0; supervisor_ && i < most_reports_of_turn; ++i) {
     supervisor_report report;
     auto got = receive_with_fds(
       supervisor_.get(), {reinterpret_cast<char*>(&report), sizeof report},
@@ -216,9 +221,11 @@ void supervised_exec::supervisor_gone() {
 
 void supervised_exec::obey(const supervisor_report& report, unique_fd master) {
   // What is left ends as soon as the kernel can end it. Whoever waits for a
-  // disk takes longer, and is no reason to end anything else soon.
+  // disk takes longer, and is no reason to end anything else soon. Said once
+  // for an order, so that nobody puts it off by saying it again.
   if (report.what == supervisor_report::kind::killing) {
-    gone_by_ = steady::now() + uninterruptible_wait;
+    if (std::exchange(kill_ordered_, false))
+      gone_by_ = steady::now() + uninterruptible_wait;
     return;
   }
   if (report.what == supervisor_report::kind::starting) {

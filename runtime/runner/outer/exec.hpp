@@ -213,6 +213,7 @@ private:
   unique_fd supervisor_;
   bool may_have_run_ = true;   // the command; else it is known not to have
   bool ordered_ = false;       // its supervisor was told more than to begin
+  bool kill_ordered_ = false;  // and not said to be obeyed yet
   int times_given_ = 0;        // to supervisors
   std::uint64_t given_in_ = 0; // the inner half's life then
   pid_t supervisor_pid_ = 0;

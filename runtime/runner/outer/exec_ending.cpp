@@ -49,6 +49,7 @@ void supervised_exec::order(const supervisor_order& what) {
 
 void supervised_exec::kill_all() {
   order({supervisor_order::kind::kill_all});
+  kill_ordered_ = true;
   gone_by_ = steady::now()
              + std::max(kill_grace_, std::chrono::milliseconds{kill_timeout});
 }

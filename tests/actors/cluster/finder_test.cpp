@@ -241,6 +241,33 @@ TEST_CASE("a project that its owner has not taken up yet is on its way") {
   CHECK(nodes.why.code == errc::not_found);
 }
 
+TEST_CASE("what lies on a node's disk is measured and removed by that node") {
+  two_nodes nodes;
+  auto disks = caf::actor_cast<left_work_actor>(nodes.directory);
+  auto measure = [&](const std::string& node) {
+    return nodes.ask<kept_files_list>(disks, measure_left_work{node, {"s9"}})
+      .sessions.size();
+  };
+  auto drop = [&](const std::string& node) {
+    nodes.ask<done>(disks, drop_left_work{node, "s9", {.key_id = "k1"}});
+  };
+  // Of the node itself, too, whose project it need not be.
+  for (const auto* node : {"a", "b"}) {
+    INFO(node);
+    CHECK(measure(node) == 1);
+    drop(node);
+    CHECK(nodes.why.message.empty());
+  }
+  const std::vector<std::string> expected{"s9 by k1"};
+  for (auto* hosted : {&nodes.a.hosted(), &nodes.b->hosted()}) {
+    std::lock_guard lock{hosted->mutex};
+    CHECK(hosted->dropped == expected);
+  }
+  drop("z");
+  CHECK(nodes.why.code == errc::unavailable);
+  CHECK_THAT(nodes.why.message, Catch::Contains("node z cannot be reached"));
+}
+
 TEST_CASE("an owner that is not reachable is named") {
   two_nodes nodes;
   nodes.ask<session_actor>(nodes.directory, find_session{"lost", "s9"});

@@ -95,8 +95,10 @@ stub_registry(shared_registry_actor::pointer,
 }
 
 // Answers with its node's name; `change_project` with how much it was sent.
-using stub_directory =
-  directory_actor::extend<caf::replies_to<place_project>::with<project_record>>;
+using stub_directory = directory_actor::extend<
+  caf::replies_to<place_project>::with<project_record>,
+  caf::replies_to<drop_left_work>::with<done>,
+  caf::replies_to<measure_left_work>::with<kept_files_list>>;
 
 stub_directory::behavior_type
 named_directory(stub_directory::pointer self, std::string node,
@@ -137,6 +139,17 @@ named_directory(stub_directory::pointer self, std::string node,
     [self](const delete_project&) {
       self->quit();
       return done{};
+    },
+    [home](const drop_left_work& x) {
+      std::lock_guard lock{home->mutex};
+      home->dropped.push_back(x.session_id + " by " + x.by.key_id);
+      return done{};
+    },
+    [](const measure_left_work& x) {
+      kept_files_list result;
+      for (auto& id : x.session_ids)
+        result.sessions.push_back({id, 7});
+      return result;
     },
   };
 }

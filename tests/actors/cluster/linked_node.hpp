@@ -59,6 +59,7 @@ public:
     std::vector<std::uint64_t> taken;              // by watchers, as they say
     std::atomic<std::size_t> padding = 0;          // of the text of events
     int changes = 0;                               // of projects
+    std::vector<std::string> dropped; // sessions' left work, and by whom
   };
   hosting& hosted() {
     return *hosted_;

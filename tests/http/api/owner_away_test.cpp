@@ -1,5 +1,6 @@
 // Lists of a project whose owner is another node, which is away.
 #include "http/edge/peers.hpp"
+#include "messages/left_on_disk.hpp"
 #include "messages/left_work.hpp"
 #include "messages/webhooks.hpp"
 #include "tests/http/asking.hpp"
@@ -22,13 +23,14 @@ namespace {
 const std::string away_path = "/projects/away";
 const std::string away_session(20, 'w');
 const std::string kept_session_id(20, 'k');
+const std::string dropped_session_id(20, 'x');
 const std::string away_review(20, 'v');
 const std::string away_webhook(20, 'h');
 
 using ask_count = std::shared_ptr<std::atomic<int>>;
 
 /// How the owner of the project "away" does not answer.
-enum class absence : std::uint8_t { refuses, never_found, silent };
+enum class absence : std::uint8_t { refuses, never_found, silent, disks_only };
 
 // Says nothing of its sessions, and counts how often it is asked for them.
 caf::behavior mute_project(caf::event_based_actor* self, ask_count asked) {
@@ -51,10 +53,30 @@ caf::behavior partly_away(caf::event_based_actor* self, directory_actor all,
         return self->delegate(all, x);
       if (how == absence::never_found)
         return self->make_response_promise<project_actor>();
-      if (how == absence::refuses)
+      if (how == absence::refuses || how == absence::disks_only)
         return make_error(errc::unavailable,
                           "node b cannot be reached: a test");
       return mute;
+    },
+    [](const find_session&) -> caf::result<session_actor> {
+      return make_error(errc::conflict, "a session's: it lies elsewhere");
+    },
+    [how](const measure_left_work& x) -> caf::result<kept_files_list> {
+      if (how != absence::disks_only)
+        return make_error(errc::unavailable, "no such disk");
+      kept_files_list found;
+      for (auto& id : x.session_ids)
+        if (id != dropped_session_id)
+          found.sessions.push_back({id, 4096});
+      return found;
+    },
+    [how](const drop_left_work& x) -> caf::result<done> {
+      if (how != absence::disks_only)
+        return make_error(errc::unavailable,
+                          "node " + x.node + " cannot be reached: a test");
+      return x.by.key_id == "admin"
+               ? caf::result<done>{done{}}
+               : caf::result<done>{make_error(errc::internal, "by nobody")};
     },
     [=](list_projects x) { return self->delegate(all, x); },
   };
@@ -71,15 +93,20 @@ session_record stored_session() {
 }
 
 // Of project "over": its work is on its node's disk alone, or not there at all.
-session_record ended_session(const std::string& id, bool leaves_work) {
+session_record ended_session(const std::string& id, bool leaves_work,
+                             const std::string& node = "b") {
   session_record row;
   row.id = id;
   row.project_id = "over";
-  row.node = "b";
+  row.node = node;
   row.status = session_status::terminated;
   row.status_reason =
-    "terminated" + (leaves_work ? place_of_work(id, "b") : std::string{});
+    "terminated" + (leaves_work ? place_of_work(id, node) : std::string{});
   return row;
+}
+
+std::string session_left_on(const std::string& node) {
+  return node == "b" ? kept_session_id : std::string(20, node.front());
 }
 
 review_record stored_review() {
@@ -99,12 +126,20 @@ caf::behavior shared_rows(caf::event_based_actor*, int) {
         rows.next_cursor = x.query.limit == 1 ? "5-" + away_session : "";
       }
       if (x.project_id == "over")
-        for (auto& id : {kept_session_id, std::string(20, 'o')})
-          rows.sessions.push_back(ended_session(id, id == kept_session_id));
+        for (auto& id :
+             {kept_session_id, std::string(20, 'o'), dropped_session_id})
+          rows.sessions.push_back(
+            ended_session(id, id != std::string(20, 'o')));
       return rows;
     },
     [](const query_reviews&) {
       return review_page{{stored_review()}, {}};
+    },
+    [](const load_session& x) -> caf::result<session_record> {
+      for (auto* node : {"b", "down", "unknown"})
+        if (x.session_id == session_left_on(node))
+          return ended_session(x.session_id, true, node);
+      return make_error(errc::not_found, "session not found");
     },
     [](const load_review& x) -> caf::result<review_record> {
       if (x.review_id != away_review)
@@ -133,6 +168,20 @@ caf::behavior stored_webhooks(caf::event_based_actor*, int) {
   };
 }
 
+// Node b is there, node down is not.
+caf::behavior two_listed_nodes(caf::event_based_actor*, int) {
+  return {[](list_nodes) {
+    node_list all;
+    for (const auto* name : {"b", "down"}) {
+      auto& node = all.nodes.emplace_back();
+      node.name = name;
+      if (node.name == "down")
+        node.state = node_state::down;
+    }
+    return all;
+  }};
+}
+
 // The owner of all is another node.
 caf::behavior member_of_b(caf::event_based_actor*, int) {
   return {[](const find_owner& x) {
@@ -159,6 +208,8 @@ public:
           parts.system.spawn(partly_away, parts.directory, how, asked));
         parts.webhooks = caf::actor_cast<webhooks_actor>(
           parts.system.spawn(stored_webhooks, 0));
+        parts.nodes = caf::actor_cast<node_lister_actor>(
+          parts.system.spawn(two_listed_nodes, 0));
         auto others = std::make_shared<http::peers>();
         others->node = "a";
         others->member = caf::actor_cast<cluster_member_actor>(
@@ -275,10 +326,53 @@ TEST_CASE("what is kept on a disk is listed from the store while that is "
   auto answer = get(f, "/projects/over/kept");
   REQUIRE(answer.status == 200);
   auto kept = data_of(answer)["kept"];
-  REQUIRE(kept.size() == 1);
+  REQUIRE(kept.size() == 2);
   CHECK(kept[0]["session_id"] == kept_session_id);
   CHECK(kept[0]["node"] == "b");
   CHECK_FALSE(kept[0].contains("bytes"));
+  CHECK(kept[1]["session_id"] == dropped_session_id);
+}
+
+TEST_CASE("what is kept on another node's disk is listed as that node says") {
+  away_fixture f{absence::disks_only};
+  auto kept = data_of(get(f, "/projects/over/kept"))["kept"];
+  REQUIRE(kept.size() == 1);
+  CHECK(kept[0]["session_id"] == kept_session_id);
+  CHECK(kept[0]["bytes"] == 4096);
+  CHECK(get(f, "/projects/over/kept?cursor=none").status == 400);
+}
+
+TEST_CASE("what is kept on another node's disk is removed by that node, or it "
+          "is said what to do") {
+  auto drop = [](const fixture& f, const std::string& project,
+                 const std::string& node) {
+    return call(f.port(), "DELETE",
+                "/projects/" + project + "/sessions/" + session_left_on(node)
+                  + "/kept",
+                admin_secret);
+  };
+  {
+    away_fixture f{absence::disks_only};
+    auto done = drop(f, "over", "b");
+    CHECK(done.status == 200);
+    CHECK(data_of(done)["session_id"] == kept_session_id);
+    // By its project only.
+    CHECK(drop(f, "demo", "b").status == 404);
+    auto down = drop(f, "over", "down");
+    CHECK(down.status == 503);
+    CHECK(down.headers.contains("retry-after"));
+    CHECK_THAT(message_of(down),
+               Catch::Contains("of node down, which is down"));
+    // The owner may know it by another name, and says so where it does not.
+    auto unknown = drop(f, "over", "unknown");
+    CHECK(unknown.status == 409);
+    CHECK(message_of(unknown) == "a session's: it lies elsewhere");
+  }
+  away_fixture f{absence::refuses};
+  auto away = drop(f, "over", "b");
+  CHECK(away.status == 503);
+  CHECK(away.headers.contains("retry-after"));
+  CHECK_THAT(message_of(away), Catch::Contains("node b cannot be reached"));
 }
 
 TEST_CASE("without a store that nodes share an owner that is away is said to "

@@ -41,8 +41,8 @@ TEST_CASE("the client reads URLs of servers") {
   CHECK(at.host == "::1");
   CHECK(at.authority() == "[::1]:99");
   for (auto wrong : {"", "127.0.0.1:8080", "ftp://a", "http://", "http://a:b",
-                     "http://a:", "http://a:70000", "http://user@a",
-                     "http://a?b", "http://[::1"}) {
+                     "http://a:0", "http://a:", "http://a:70000",
+                     "http://user@a", "http://a?b", "http://[::1"}) {
     INFO(wrong);
     CHECK_THROWS_AS(parse_endpoint(wrong), usage_error);
   }

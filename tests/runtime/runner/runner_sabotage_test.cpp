@@ -1,11 +1,18 @@
 // What code in a session may do to the runner's processes beside it, which
 // have its user: none of it switches off a time-out, a cancel or a stop.
+#include "runtime/runner/inner/exec_supervisor.hpp"
 #include "tests/runtime/runner/sandboxed.hpp"
 #include "tests/support/eventually.hpp"
 
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 
+#include <atomic>
+#include <filesystem>
 #include <map>
+#include <set>
+#include <thread>
 #include <utility>
 
 using namespace greenroom;
@@ -66,7 +73,70 @@ rlim_t limit_files(pid_t pid, rlim_t to) {
   return old;
 }
 
+/// By number, the sockets that a process has open.
+std::map<int, std::string> sockets_of(pid_t pid) {
+  std::map<int, std::string> result;
+  std::error_code gone;
+  for (auto& one : std::filesystem::directory_iterator{
+         "/proc/" + std::to_string(pid) + "/fd", gone})
+    if (auto what = std::filesystem::read_symlink(one.path(), gone).string();
+        what.starts_with("socket:"))
+      result[std::stoi(one.path().filename())] = what;
+  return result;
+}
+
+/// A copy of the socket by which a supervisor reports, as code in the session
+/// could take it: the only one that it does not share with init. Empty where
+/// that may not be taken here.
+unique_fd reporting_socket(pid_t exec_supervisor, pid_t init) {
+  std::set<std::string> shared;
+  for (auto& [number, what] : sockets_of(init))
+    shared.insert(what);
+  std::vector<int> own;
+  for (auto& [number, what] : sockets_of(exec_supervisor))
+    if (!shared.contains(what))
+      own.push_back(number);
+  REQUIRE(own.size() == 1);
+  unique_fd process{
+    static_cast<int>(::syscall(SYS_pidfd_open, exec_supervisor, 0))};
+  return unique_fd{static_cast<int>(
+    ::syscall(SYS_pidfd_getfd, process.get(), own.front(), 0))};
+}
+
 } // namespace
+
+TEST_CASE("a supervisor that reports without an end keeps no other command "
+          "from its turn") {
+  session s{50};
+  s.start("x", s.shell("sleep 1000"));
+  auto init = test::children_of(s.runner_pid).at(0);
+  pid_t of_x = 0; // the one that has a child
+  test::await("the supervisor of x", [&] {
+    for (auto one : test::children_of(init))
+      if (!test::children_of(one).empty())
+        of_x = one;
+    return of_x != 0;
+  });
+  auto socket = reporting_socket(of_x, init);
+  if (!socket) {
+    WARN("no other process's descriptors may be taken here");
+    return;
+  }
+  std::atomic<bool> enough = false;
+  std::thread flood{[&] {
+    const runner::supervisor_report report{
+      runner::supervisor_report::kind::starting};
+    while (!enough)
+      ::send(socket.get(), &report, sizeof report, MSG_NOSIGNAL | MSG_DONTWAIT);
+  }};
+  auto end = s.run("y", "true");
+  enough = true;
+  flood.join();
+  socket.reset();
+  CHECK(end.exit_code == 0);
+  s.node->say(runner::cancel{"x"});
+  CHECK(s.end_of("x").status == exit_status::canceled);
+}
 
 TEST_CASE("stopped supervisors do not keep a time-out from ending the exec") {
   if (!can_sandbox())

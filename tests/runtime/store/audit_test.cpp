@@ -26,6 +26,8 @@ audit_entry some_entry(unix_ms time) {
   entry.object = "made";
   entry.status = 201;
   entry.code = "";
+  entry.requests = 3;
+  entry.bytes = std::uint64_t{1} << 40;
   return entry;
 }
 

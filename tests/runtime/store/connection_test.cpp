@@ -140,7 +140,7 @@ TEST_CASE_METHOD(store_place,
                            "DROP TABLE webhooks",
                            "DROP TABLE former_projects",
                            "ALTER TABLE projects DROP COLUMN incarnation",
-                           "DROP TABLE audit",
+                           "DROP TABLE audit", // with its later columns
                            "DROP INDEX sessions_key",
                            "DROP TABLE outbox",
                            "ALTER TABLE sessions ADD COLUMN last_event"
