@@ -738,10 +738,10 @@ TEST_CASE("a cookie opens all that pages of the same session ask for") {
         CHECK(status_for(one, site) == 200);
       }
   }
-  // Of the very same host a browser names no origin, but for what it sends, and
+  // Of its own host a browser mostly names no origin where nothing is sent, and
   // such a page no address either.
   for (const wish& one :
-       {wish{"GET", "cors", {}}, // a module, fetch(), events
+       {wish{"GET", "cors", {}}, // fetch(), events
         wish{"GET", "no-cors", {}}, wish{"GET", "same-origin", {}}})
     for (const std::string site : {"", "same-origin"}) {
       INFO(one.mode << ' ' << site);
