@@ -276,8 +276,7 @@ void add_keys(command_set& set) {
     ->add_option("--scope", options->scopes,
                  "May be repeated; else sessions:read, sessions:execute and "
                  "projects:read")
-    ->allow_extra_args(false)
-    ->check(form::scope);
+    ->allow_extra_args(false);
   added
     ->add_option("--for-project", options->projects,
                  "Only this project; may be repeated; else all")

@@ -547,7 +547,7 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"reviews", "show", "none", "-p", "demo"}, 3,
         "`greenroom reviews`");
   check(user, {"attach", "x", plain}, 5, "`greenroom logs -f SESSION EXEC`");
-  check(user, {"api", "POST", "/projects", "-d", "{\n]"}, 1,
+  check(user, {"api", "POST", "/projects", "-d", "{\n]"}, 2,
         "at line 2, column 1");
   auto piped = user.run({"api", "POST", "/projects", "-d", "@-"}, "{]");
   CHECK_THAT(piped.err, Catch::Contains("at line 1, column 2"));
