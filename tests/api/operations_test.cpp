@@ -2,6 +2,7 @@
 #include "tests/api/demo.hpp"
 #include "tests/support/build_paths.hpp"
 
+#include <cstdint>
 #include <fstream>
 #include <map>
 #include <regex>
