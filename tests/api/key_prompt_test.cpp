@@ -16,7 +16,7 @@ namespace {
 // A shell of its own terminal runs the command; when that asks it gets part of
 // a key and what argv[1] says: a signal's name, or keys. The shell then says
 // how the terminal is, and what the command's exit code was.
-constexpr const char* on_terminal = R"(
+constexpr const char* asked_on_terminal = R"(
 import os, pty, re, signal, subprocess, sys, termios
 pid, master = pty.fork()
 if pid == 0:
@@ -63,8 +63,8 @@ TEST_CASE("a key is typed unseen, and the terminal is as before however the "
                    {"\x03", 128 + SIGINT},     {"\n", 69}};
   for (auto& [end, code] : all) {
     auto asked = run_command(
-      {.argv = {"python3", "-c", on_terminal, end, binary_dir() / "greenroom",
-                "login", url},
+      {.argv = {"python3", "-c", asked_on_terminal, end,
+                binary_dir() / "greenroom", "login", url},
        .env = {"PATH=/usr/bin:/bin", "HOME=" + home.path().string()}});
     INFO(end << asked.out << asked.err);
     CHECK_THAT(asked.out, Catch::Contains("shown True code "
