@@ -81,7 +81,8 @@ TEST_CASE(
     {{"watch", "topic", "--from", "then"}, "from"},
     {{"events", "--types", "exec.ended"}, "exec.ended"},
     {{"reviews", "-p", "demo", "--status", "open"}, "approved"},
-    {{"webhooks", "add", "http://x", "-p", "demo", "--type", "exec.exited"},
+    {{"webhooks", "add", "http://a.example", "-p", "demo", "--type",
+      "exec.exited"},
      "exec.exited"},
     {{"keys", "create", "n", "--scope", "root"}, "root"},
   };

@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <tuple>
 
 using namespace greenroom;
 using namespace greenroom::http::client;
@@ -50,7 +51,7 @@ public:
   }
   void drain() const {
     std::string bytes(held(), ' ');
-    static_cast<void>(::read(reader_.get(), bytes.data(), bytes.size()));
+    std::ignore = ::read(reader_.get(), bytes.data(), bytes.size());
   }
 
 private:
