@@ -63,9 +63,8 @@ TEST_CASE("a value that an option cannot have is a usage error, and says what "
   CHECK_THAT(result.err, Catch::Contains("GREENROOM_PROJECT must be"));
 }
 
-TEST_CASE(
-  "a word that only the server knows is sent, and is bad usage where it "
-  "takes none such") {
+TEST_CASE("a word that only the server knows is bad usage where it takes none "
+          "such") {
   node_process node{{.sandboxed = false}};
   terminal_user user{node};
   const session_user session{node, json{{"branch", "topic"}}};
