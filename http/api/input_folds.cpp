@@ -15,24 +15,20 @@ bool same_input(const audit_entry& a, const audit_entry& b) noexcept {
 
 } // namespace
 
-input_folds::fold* input_folds::find(const audit_entry& entry) noexcept {
-  auto found = std::ranges::find_if(
-    open_, [&](const fold& one) { return same_input(one.entry, entry); });
-  return found == open_.end() ? nullptr : &*found;
-}
-
 std::vector<audit_entry> input_folds::add(audit_entry entry, std::size_t bytes,
                                           bool ends) {
   std::vector<audit_entry> due;
   entry.requests = 1;
   entry.bytes = bytes;
-  if (auto known = find(entry)) {
-    entry.requests += known->entry.requests;
-    entry.bytes += known->entry.bytes;
-    known->entry = std::move(entry);
+  auto known = std::ranges::find_if(
+    open_, [&](const audit_entry& one) { return same_input(one, entry); });
+  if (known != open_.end()) {
+    entry.requests += known->requests;
+    entry.bytes += known->bytes;
+    *known = std::move(entry);
     if (ends) {
-      due.push_back(std::move(known->entry));
-      open_.erase(open_.begin() + (known - open_.data()));
+      due.push_back(std::move(*known));
+      open_.erase(known);
     }
     return due;
   }
@@ -40,37 +36,22 @@ std::vector<audit_entry> input_folds::add(audit_entry entry, std::size_t bytes,
   if (ends)
     return due;
   if (open_.size() == max_open) {
-    if (open_.front().entry.requests != 0)
-      due.push_back(std::move(open_.front().entry));
+    if (open_.front().requests != 0)
+      due.push_back(std::move(open_.front()));
     open_.erase(open_.begin());
   }
   entry.requests = entry.bytes = 0;
-  auto now = entry.time;
-  open_.push_back({std::move(entry), now});
+  open_.push_back(std::move(entry));
   return due;
 }
 
-std::vector<audit_entry> input_folds::take_due(unix_ms now) {
-  std::vector<audit_entry> due;
-  std::erase_if(open_, [&](fold& one) {
-    if (one.since + period > now)
-      return false;
-    if (one.entry.requests == 0)
-      return true;
-    due.push_back(one.entry);
-    one.entry.requests = one.entry.bytes = 0;
-    one.since = now;
-    return false;
-  });
-  return due;
-}
-
-std::vector<audit_entry> input_folds::take_all() {
-  std::vector<audit_entry> all;
-  for (auto& one : std::exchange(open_, {}))
-    if (one.entry.requests != 0)
-      all.push_back(std::move(one.entry));
-  return all;
+std::vector<audit_entry> input_folds::take_waiting() {
+  std::erase_if(open_,
+                [](const audit_entry& one) { return one.requests == 0; });
+  auto waiting = open_;
+  for (auto& one : open_)
+    one.requests = one.bytes = 0;
+  return waiting;
 }
 
 } // namespace greenroom::http

@@ -15,6 +15,9 @@ namespace {
 constexpr std::string_view input_route =
   "/projects/{id}/sessions/{sid}/execs/{eid}/stdin";
 
+/// How long a piece of an input may wait for others.
+constexpr std::chrono::milliseconds input_pause{60'000};
+
 bool changes(const route& what) noexcept {
   return what.verb != verb::get || what.who == access::change_session;
 }
@@ -128,17 +131,20 @@ void request_records::add_input(audit_entry entry, std::size_t bytes,
 void request_records::look_at_inputs() {
   if (inputs_.empty() || std::exchange(looking_, true))
     return;
-  env_.loop.after(std::chrono::milliseconds{input_folds::period}, [this] {
+  env_.loop.after(input_pause, [this] {
     looking_ = false;
-    for (auto& one : inputs_.take_due(now_ms()))
-      trail_.add(std::move(one));
+    write_inputs();
     look_at_inputs();
   });
 }
 
-void request_records::flush() {
-  for (auto& one : inputs_.take_all())
+void request_records::write_inputs() {
+  for (auto& one : inputs_.take_waiting())
     trail_.add(std::move(one));
+}
+
+void request_records::flush() {
+  write_inputs();
   trail_.flush();
 }
 

@@ -33,6 +33,7 @@ public:
 private:
   void add_input(audit_entry entry, std::size_t bytes, bool ends);
   void look_at_inputs();
+  void write_inputs();
 
   edge& env_;
   request_counts& counts_;

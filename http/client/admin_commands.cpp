@@ -3,6 +3,7 @@
 
 #include "http/client/errors.hpp"
 #include "http/client/forms.hpp"
+#include "http/client/key_prompt.hpp"
 #include "http/client/node_commands.hpp"
 
 #include <CLI/CLI.hpp>
@@ -13,7 +14,6 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
-#include <termios.h>
 #include <unistd.h>
 #include <utility>
 
@@ -33,29 +33,6 @@ asio::awaitable<int> whoami(invocation& now) {
   auto one = co_await now.api.get(std::move(target));
   now.show(one, key_columns());
   co_return exit_code::done;
-}
-
-// Without echo where it is typed.
-std::string ask_key() {
-  termios before{};
-  auto typed = ::tcgetattr(STDIN_FILENO, &before) == 0;
-  if (typed) {
-    auto silent = before;
-    // Without signals too: they would leave it silent.
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
-    ::tcsetattr(STDIN_FILENO, TCSANOW, &silent);
-    std::cerr << "Key: " << std::flush;
-  }
-  std::string key;
-  std::getline(std::cin, key);
-  if (typed) {
-    ::tcsetattr(STDIN_FILENO, TCSANOW, &before);
-    std::cerr << '\n';
-  }
-  if (key.find('\x03') != std::string::npos)
-    throw command_failed(130, "no key was given");
-  key.erase(key.find_last_not_of(" \t\r\n") + 1);
-  return key;
 }
 
 asio::awaitable<int> log_in(invocation& now) {
@@ -276,8 +253,7 @@ void add_keys(command_set& set) {
     ->add_option("--scope", options->scopes,
                  "May be repeated; else sessions:read, sessions:execute and "
                  "projects:read")
-    ->allow_extra_args(false)
-    ->check(form::scope);
+    ->allow_extra_args(false);
   added
     ->add_option("--for-project", options->projects,
                  "Only this project; may be repeated; else all")

@@ -92,6 +92,11 @@ std::string_view api_error::next_step() const noexcept {
 
 int api_error::exit_code() const noexcept {
   switch (status_) {
+    case 400:
+      // Words that the server does not take; how a session or project is has a
+      // next step, and without a code it is somebody else's word.
+      return code_.empty() || !next_step().empty() ? exit_code::failed
+                                                   : exit_code::usage;
     case 401:
     case 403:
       return exit_code::not_allowed;

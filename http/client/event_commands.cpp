@@ -3,7 +3,6 @@
 
 #include "http/client/errors.hpp"
 #include "http/client/event_stream.hpp"
-#include "http/client/forms.hpp"
 #include "http/client/printable.hpp"
 #include "messages/ids.hpp"
 
@@ -176,8 +175,8 @@ void add_watch(command_set& set) {
   made->add_option("session", *word,
                    "Id, a prefix of it, or branch; else the one that this "
                    "directory stands for");
-  made->add_option("--from", *from, "earliest, now, or an event's id; else now")
-    ->check(form::event_place);
+  made->add_option("--from", *from,
+                   "earliest, now, or an event's id; else now");
 }
 
 } // namespace
@@ -188,10 +187,8 @@ void add_event_commands(command_set& set) {
   auto* made =
     set.add(set.root, "events", "Events of all sessions, as they happen",
             [options](invocation& now) { return events(now, *options); });
-  made
-    ->add_option("--types", options->types,
-                 "Only these, as exec.exited,session.ended")
-    ->check(form::event_types);
+  made->add_option("--types", options->types,
+                   "Only these, as exec.exited,session.ended");
   made->add_option("--session", options->sessions,
                    "Only of these sessions, with commas between");
   made->add_flag("--earliest", options->earliest,

@@ -80,8 +80,9 @@ json exec_body(const exec_options& options,
 }
 
 void say_left(const session_ref& session, const std::string& exec_id) {
-  say("\r\ngreenroom: the command runs on; come back by `greenroom attach "
-      + session.id + ' ' + exec_id + '`');
+  say_if_read(
+    "\r\ngreenroom: the command runs on; come back by `greenroom attach "
+    + session.id + ' ' + exec_id + '`');
 }
 
 // Whose the session is that a command runs in.
@@ -145,8 +146,8 @@ asio::awaitable<void> leave_before_start(asio::signal_set& signals,
     asio::redirect_error(asio::use_awaitable, error));
   if (error)
     co_return;
-  say("greenroom: the command may have begun; `greenroom ps " + session_id
-      + "` tells");
+  say_if_read("greenroom: the command may have begun; `greenroom ps "
+              + session_id + "` tells");
   ::_exit(128 + signal);
 }
 

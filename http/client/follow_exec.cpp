@@ -94,8 +94,8 @@ asio::awaitable<void> copy_once(api_client& api, const std::string& exec_path,
       co_return;
     bytes = bytes.substr(0, part.end - part.from);
     const auto fd = place_of(part.stream);
-    co_await to.write(fd, bytes);
-    part.from += bytes.size();
+    const auto written = co_await to.write(fd, bytes);
+    part.from += written;
   }
   from->close();
 }
@@ -327,8 +327,9 @@ asio::awaitable<void> interrupt(api_client& api, std::string path,
 }
 
 void say_running(const session_ref& session, const std::string& exec_id) {
-  say("greenroom: the command runs on; see it again with `greenroom logs -f "
-      + session.id + ' ' + exec_id + '`');
+  say_if_read(
+    "greenroom: the command runs on; see it again with `greenroom logs -f "
+    + session.id + ' ' + exec_id + '`');
 }
 
 asio::awaitable<void> pass_signals(asio::signal_set& signals, api_client& api,
@@ -341,13 +342,14 @@ asio::awaitable<void> pass_signals(asio::signal_set& signals, api_client& api,
     if (told == 2 || (to_end && !owns_session)) {
       say_running(session, exec_id);
       if (owns_session)
-        say("greenroom: its session stays, too; end it with `greenroom end "
-            + session.id + '`');
+        say_if_read(
+          "greenroom: its session stays, too; end it with `greenroom end "
+          + session.id + '`');
       ::_exit(128 + signal);
     }
     told = to_end ? 2 : told + 1;
-    say(told == 1 ? "greenroom: sent INT; once more cancels the command"
-                  : "greenroom: canceling; once more leaves it alone");
+    say_if_read(told == 1 ? "greenroom: sent INT; once more cancels the command"
+                          : "greenroom: canceling; once more leaves it alone");
     asio::co_spawn(signals.get_executor(), interrupt(api, path, told == 2),
                    asio::detached);
   }

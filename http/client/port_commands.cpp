@@ -216,7 +216,7 @@ void add_port_commands(command_set& set) {
   made
     ->add_option("--expires-in", *expires_in,
                  "How long it opens, e.g. 1h; else 24h")
-    ->check(form::lifetime);
+    ->check(form::duration);
 
   word = std::make_shared<std::string>();
   auto what = std::make_shared<std::string>();

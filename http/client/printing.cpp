@@ -227,6 +227,12 @@ void say(const std::string& line) {
   std::fprintf(stderr, "%s\n", printable(line, "\n\t\r").c_str());
 }
 
+void say_if_read(const std::string& line) {
+  pollfd ready{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&ready, 1, 0) > 0 && (ready.revents & POLLOUT) != 0)
+    say(line);
+}
+
 void write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     auto wrote = ::write(fd, bytes.data(), bytes.size());

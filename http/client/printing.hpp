@@ -69,6 +69,10 @@ bool may_colour();
 /// A line for people on standard error.
 void say(const std::string& line);
 
+/// The same where standard error takes it at once, else nothing: for who has
+/// been told to end, and may not wait until somebody reads.
+void say_if_read(const std::string& line);
+
 /// All of it, waiting where the descriptor takes no more now: others may have
 /// made it non-blocking. Throws unread_output where nobody reads any more, and
 /// command_failed where it cannot be written otherwise.

@@ -136,11 +136,9 @@ CLI::App* add_listing(command_set& set) {
   auto show = [=](auto& now) { return list(now, *status, *watch); };
   auto* reviews = set.add(set.root, "reviews",
                           "Reviews of a project: list, diff, approve", show);
-  reviews
-    ->add_option("--status", *status,
-                 "Only those of this status: queued, running, approved, "
-                 "rejected, merged, conflict, stale or failed")
-    ->check(form::review_status);
+  reviews->add_option("--status", *status,
+                      "Only those of this status: queued, running, approved, "
+                      "rejected, merged, conflict, stale or failed");
   reviews->add_flag("-w,--watch", *watch, "Go on, and show what changes");
   set.add(*reviews, "list", "The project's, newest first", show);
   return reviews;

@@ -118,11 +118,10 @@ void add_create(command_set& set) {
     ->add_option("--expires-in", options->expires_in,
                  "When it ends by itself, e.g. 90m, 24h, 7d; else as the "
                  "server is set, 24h if it is not")
-    ->check(form::lifetime);
-  made
-    ->add_option("--on-expire", options->on_expire,
-                 "What becomes of the work then; else rescue")
-    ->check(CLI::IsMember({"rescue", "checkin"}));
+    ->check(form::duration);
+  made->add_option("--on-expire", options->on_expire,
+                   "What becomes of the work then, rescue or checkin; else "
+                   "rescue");
   made->add_option("--slug", options->slug, "A name for the feature");
   made
     ->add_option("--preview-port", options->preview_port,
@@ -212,11 +211,9 @@ void add_list(command_set& set) {
   made->alias("ls");
   made->add_flag("-a,--all", options->all, "Also those that are over");
   made->add_flag("-w,--watch", options->watch, "Go on, and show what changes");
-  made
-    ->add_option("--status", options->status,
-                 "Only those of this status: creating, active, checking_in, "
-                 "ended, expired, terminated or failed")
-    ->check(form::session_status);
+  made->add_option("--status", options->status,
+                   "Only those of this status: creating, active, checking_in, "
+                   "ended, expired, terminated or failed");
   made->add_option("-l,--label", options->labels, "Only those with NAME=VALUE")
     ->allow_extra_args(false);
 }
@@ -239,7 +236,7 @@ asio::awaitable<int> show_session(invocation& now, const std::string& word) {
 
 asio::awaitable<int> extend(invocation& now, std::string word, std::string by) {
   let_session_out(word, by, "greenroom extend [SESSION] DURATION, e.g. 8h");
-  form::require("the duration", form::lifetime(by));
+  form::require("the duration", form::duration(by));
   auto session = co_await now.session(word);
   auto target = session.path() + "/extend";
   json body{{"expires_in", by}};
@@ -447,11 +444,9 @@ void add_session_commands(command_set& set) {
   made = set.add(set.root, "wait", "Wait until something has happened",
                  [waits](auto& now) { return wait(now, *waits); });
   add_session_word(*made, waits->session);
-  made
-    ->add_option("--for", waits->until,
-                 "exec:ID:exited, setup:done, port:N, preview:ready, "
-                 "review:finished or ended; else ended")
-    ->check(form::goal);
+  made->add_option("--for", waits->until,
+                   "exec:ID:exited, setup:done, port:N, preview:ready, "
+                   "review:finished or ended; else ended");
   made->add_option("--timeout", waits->timeout, "How long, e.g. 90s; else 30s")
     ->check(form::duration);
   made->footer("Exit code 124: it did not happen in time.\n"

@@ -46,7 +46,9 @@ standard_output::standard_output(asio::io_context& io) : out_(io), error_(io) {
   open_again(error_, STDERR_FILENO);
 }
 
-asio::awaitable<void> standard_output::write(int fd, std::string_view bytes) {
+asio::awaitable<std::size_t> standard_output::write(int fd,
+                                                    std::string_view bytes) {
+  const auto all = bytes.size();
   auto& to = fd == STDERR_FILENO ? error_ : out_;
   while (to.is_open() && !bytes.empty()) {
     auto wrote = ::write(to.native_handle(), bytes.data(), bytes.size());
@@ -62,9 +64,10 @@ asio::awaitable<void> standard_output::write(int fd, std::string_view bytes) {
     co_await to.async_wait(asio::posix::stream_descriptor::wait_write,
                            asio::redirect_error(asio::use_awaitable, error));
     if (error)
-      co_return; // it is of no more use
+      co_return all - bytes.size();
   }
   write_all(fd, bytes);
+  co_return all;
 }
 
 } // namespace greenroom::http::client

@@ -11,6 +11,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <cstddef>
 #include <string_view>
 
 namespace greenroom::http::client {
@@ -19,9 +20,9 @@ class standard_output {
 public:
   explicit standard_output(asio::io_context& io);
 
-  /// All of it on standard output, or standard error; one at a time. Throws as
-  /// write_all does.
-  asio::awaitable<void> write(int fd, std::string_view bytes);
+  /// All of it on standard output, or standard error; one at a time. How much
+  /// that is: less where it is cancelled meanwhile. Throws as write_all does.
+  asio::awaitable<std::size_t> write(int fd, std::string_view bytes);
 
 private:
   asio::posix::stream_descriptor out_; // closed: it is not waited for

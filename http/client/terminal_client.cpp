@@ -129,14 +129,17 @@ private:
     co_await copy_output(io_, api_, session_, exec_id_, std::move(rest));
   }
 
+  // What is not written when the connection breaks comes by the next.
   asio::awaitable<void> show(std::string_view bytes) {
-    seen_ += bytes.size();
     if (std::exchange(inside_line_, false)) {
       auto line = bytes.substr(0, longest_line).find('\n');
-      if (line != std::string_view::npos)
+      if (line != std::string_view::npos) {
         bytes.remove_prefix(line + 1);
+        seen_ += line + 1;
+      }
     }
-    co_await out_.write(STDOUT_FILENO, bytes);
+    const auto written = co_await out_.write(STDOUT_FILENO, bytes);
+    seen_ += written;
   }
 
   // The terminal is ours only while there is somebody to type to: in between

@@ -177,8 +177,7 @@ void add_webhook_commands(command_set& set) {
   added
     ->add_option("--type", options->types,
                  "Only this type, as session.ended; may be repeated")
-    ->allow_extra_args(false)
-    ->check(form::webhook_type);
+    ->allow_extra_args(false);
   added->add_option("--description", options->description, "What it is for");
 
   add_for_one(set, *hooks, "remove", "Remove a webhook", remove);
@@ -197,8 +196,7 @@ void add_webhook_commands(command_set& set) {
               [status](invocation& now, const std::string& id) {
                 return deliveries(now, id, *status);
               })
-    ->add_option("--status", *status, "pending, delivered or failed")
-    ->check(form::delivery_status);
+    ->add_option("--status", *status, "pending, delivered or failed");
   auto delivery = std::make_shared<std::string>();
   add_for_one(set, *hooks, "redeliver",
               "Send a delivery again, or all that failed",

@@ -435,10 +435,9 @@ TEST_CASE("who does not read the output of a command keeps no signal from us") {
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
   unique_fd reader{ends[0]};
   unique_fd writer{ends[1]};
-  auto start = [&](const std::string& command) {
-    unique_fd errors{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
+  auto start = [&](const std::string& command, int errors) {
     auto pid = start_command(user.command_of({"exec", "x", "-c", command}),
-                             writer.get(), errors.get());
+                             writer.get(), errors);
     await("a full pipe", [&] {
       pollfd takes{writer.get(), POLLOUT, 0};
       return ::poll(&takes, 1, 0) == 0;
@@ -450,7 +449,8 @@ TEST_CASE("who does not read the output of a command keeps no signal from us") {
     await("its end", [&] { return ::waitpid(pid, &status, WNOHANG) == pid; });
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   };
-  auto pid = start("yes");
+  // Nor for what there is to say of that.
+  auto pid = start("yes", writer.get());
   ::kill(pid, SIGTERM);
   CHECK(code_of(pid) == 128 + SIGTERM);
   // All of it comes, however late it is read.
@@ -467,7 +467,8 @@ TEST_CASE("who does not read the output of a command keeps no signal from us") {
   int left = 0;
   REQUIRE(::ioctl(reader.get(), FIONREAD, &left) == 0);
   drain(static_cast<std::size_t>(left));
-  pid = start("head -c 300000 /dev/zero | tr '\\0' x");
+  unique_fd errors{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
+  pid = start("head -c 300000 /dev/zero | tr '\\0' x", errors.get());
   CHECK(drain(300'000) == std::string(300'000, 'x'));
   CHECK(code_of(pid) == 0);
 }
@@ -547,7 +548,7 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"reviews", "show", "none", "-p", "demo"}, 3,
         "`greenroom reviews`");
   check(user, {"attach", "x", plain}, 5, "`greenroom logs -f SESSION EXEC`");
-  check(user, {"api", "POST", "/projects", "-d", "{\n]"}, 1,
+  check(user, {"api", "POST", "/projects", "-d", "{\n]"}, 2,
         "at line 2, column 1");
   auto piped = user.run({"api", "POST", "/projects", "-d", "@-"}, "{]");
   CHECK_THAT(piped.err, Catch::Contains("at line 1, column 2"));

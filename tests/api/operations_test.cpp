@@ -2,6 +2,7 @@
 #include "tests/api/demo.hpp"
 #include "tests/support/build_paths.hpp"
 
+#include <cstdint>
 #include <fstream>
 #include <map>
 #include <regex>
@@ -290,6 +291,24 @@ TEST_CASE("the audit has a command's input as one, and each refusal of it") {
     CHECK(entry["key_id"] == "admin");
     CHECK(entry["object"] == "eats");
   }
+}
+
+TEST_CASE("the audit has all of an input that goes on when its node stops") {
+  node_process node{{.sandboxed = false}};
+  session_user session{node, json{{"branch", "topic"}}};
+  expect(202, session.post("/exec", {{"command", "cat >got"},
+                                     {"exec_id", "eats"},
+                                     {"stdin", "open"}}));
+  for (int i = 0; i < 20; ++i)
+    expect(200, node.admin().send("POST", session.path("/execs/eats/stdin"),
+                                  "piece", "application/octet-stream"));
+  CHECK(node.terminate() == 0);
+  node.start();
+  std::uint64_t requests = 0;
+  for (auto& entry : audit(node, "session=" + session.id()))
+    if (entry["route"] == session_route + "/execs/{eid}/stdin")
+      requests += entry["requests"].get<std::uint64_t>();
+  CHECK(requests == 20);
 }
 
 TEST_CASE("strangers fill the audit only so fast") {
