@@ -162,7 +162,11 @@ TEST_CASE("64 MiB of messages pass, a few under way at a time, in bounded "
       before = resident();
   }
   CHECK(answered == 256);
+#ifdef __SANITIZE_ADDRESS__ // which keeps up to 256 MiB of what is given back
+  CHECK(resident() < before + (300 << 20));
+#else
   CHECK(resident() < before + (32 << 20));
+#endif
 }
 
 } // namespace greenroom::test
