@@ -2,11 +2,9 @@
 
 #include "http/api/owner_away.hpp"
 #include "http/edge/ask.hpp"
+#include "http/edge/disks.hpp"
 #include "http/edge/peers.hpp"
-#include "messages/left_on_disk.hpp"
 #include "messages/left_work.hpp"
-
-#include <caf/actor_cast.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -19,11 +17,6 @@
 namespace greenroom::http::handlers {
 
 namespace {
-
-/// In a cluster the directory knows the way to all disks.
-left_work_actor disks_of(const exchange& ex) {
-  return caf::actor_cast<left_work_actor>(ex.env.directory);
-}
 
 // -- a list -------------------------------------------------------------------
 
@@ -67,7 +60,7 @@ void drop_by_owner(const exchange_ptr& ex, const on_dropped& dropped,
 
 void drop_by_node(const exchange_ptr& ex, const std::string& node,
                   const on_dropped& dropped) {
-  ask<done>(ex, disks_of(*ex), ex->env.options.ordinary,
+  ask<done>(ex, disks_of(ex->env.directory), ex->env.options.ordinary,
             drop_left_work{node, ex->session_id()},
             [dropped](const done&) { dropped(); });
 }
@@ -115,7 +108,7 @@ void measure_elsewhere(const exchange_ptr& ex, kept_sessions all,
     std::make_shared<measuring>(measuring{std::move(all), nodes.size(), then});
   for (auto& [node, asked] : nodes)
     ask_within<kept_files_list>(
-      ex, disks_of(*ex), ex->env.options.owner, asked,
+      ex, disks_of(ex->env.directory), ex->env.options.owner, asked,
       [work, asked = asked](const kept_files_list& found) {
         put_sizes(work->all, asked, found);
         work->answered();

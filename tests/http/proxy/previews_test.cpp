@@ -1054,7 +1054,7 @@ TEST_CASE("an app that hangs up or speaks no HTTP is a bad gateway") {
   }};
   CHECK(status_of(node, node.get("/")) == 502);
   http_client client{node.port()};
-  client.send(node.get("/odd"));
+  client.send(node.get("/odd", "Accept: text/html\r\n"));
   auto odd = client.receive();
   CHECK(odd.status == 502);
   CHECK_THAT(odd.body, Contains("this is no HTTP message"));
@@ -1071,7 +1071,7 @@ TEST_CASE("an app's coding that nobody undoes is a bad gateway") {
   for (const std::string coding : {"gzip,chunked", "gzip", "x-own"}) {
     INFO(coding);
     http_client client{node.port()};
-    client.send(node.get("/" + coding));
+    client.send(node.get("/" + coding, "Accept: text/html\r\n"));
     auto got = client.receive();
     CHECK(got.status == 502);
     CHECK_THAT(got.body,
@@ -1094,8 +1094,9 @@ TEST_CASE("a request's coding that nobody undoes is answered with 501") {
                                    "gzip\r\nTransfer-Encoding: chunked"}) {
     INFO(coding);
     http_client client{node.port()};
-    client.send("POST / HTTP/1.1\r\nHost: " + node.host() + "\r\nX-API-Key: "
-                + preview_secret + "\r\nTransfer-Encoding: " + coding
+    client.send("GET / HTTP/1.1\r\nHost: " + node.host()
+                + "\r\nX-API-Key: " + preview_secret
+                + "\r\nAccept: text/html\r\n" + "Transfer-Encoding: " + coding
                 + "\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
     auto got = client.receive();
     CHECK(got.status == 501);
