@@ -227,8 +227,14 @@ void sandbox_handle::await_ready(int stderr_file, int news) {
   init_ = await_init(stderr_file);
   if (no_network)
     std::rethrow_exception(no_network);
+  // Not before: of a plain user's sandbox its first process itself writes which
+  // groups there are, some time after it is known.
+  if (network_)
+    grant_network_rights(network_.get(), users_.get());
   if (slirp)
     slirp_ = slirp->finish();
+  else
+    network_.reset();
 }
 
 void sandbox_handle::be_without_sandbox(int requests) {
@@ -287,14 +293,11 @@ std::optional<slirp_start> sandbox_handle::open_network(int news) {
   network_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (network_)
     users_.reset(::ioctl(network_.get(), NS_GET_USERNS));
-  auto found = network_ && users_ && is_own(network_.get());
-  if (found)
-    grant_network_rights(network_.get(), users_.get());
-  if (!config_.sandbox->nat) {
+  if (!users_ || !is_own(network_.get()))
     network_.reset();
+  if (!config_.sandbox->nat)
     return std::nullopt;
-  }
-  if (!found)
+  if (!network_)
     throw_errno("the sandbox's network cannot be found");
   return attach_network();
 }
