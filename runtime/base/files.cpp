@@ -65,8 +65,10 @@ std::optional<std::string> read_file(int dir, const fs::path& path) {
     fail(errno, "cannot stat", path);
   // One byte more than the size: a file that has not grown is then read, and
   // known to be at its end, in two calls. Those of /proc say that they are
-  // empty.
-  std::string result(static_cast<std::size_t>(info.st_size) + 1, '\0');
+  // empty, and those of sysctls give what the first call has room for.
+  std::string result(
+    info.st_size == 0 ? 4096 : static_cast<std::size_t>(info.st_size) + 1,
+    '\0');
   std::size_t size = 0;
   for (;;) {
     if (size == result.size())

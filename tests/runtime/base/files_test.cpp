@@ -53,6 +53,11 @@ TEST_CASE("files whose size is not told are read whole") {
   REQUIRE(text);
   CHECK(text->starts_with("Name:"));
   CHECK(text->ends_with("\n"));
+  // A sysctl is told to the first call alone.
+  auto setting = read_file("/proc/sys/kernel/pid_max");
+  REQUIRE(setting);
+  CHECK(setting->size() > 2);
+  CHECK(setting->ends_with("\n"));
 }
 
 TEST_CASE("a large file is read whole") {
