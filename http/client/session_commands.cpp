@@ -107,7 +107,7 @@ void add_create(command_set& set) {
   auto* made =
     set.add(set.root, "create", "Create a session",
             [options](invocation& now) { return create(now, *options); });
-  made->add_option("name", options->name,
+  made->add_option("name,--new-branch", options->name,
                    "The new branch; a name is made up where none is given");
   made->add_option("--branch", options->branch,
                    "A branch that is there already, instead of a new one");

@@ -363,7 +363,7 @@ TEST_CASE("programs and shells are told all commands") {
 TEST_CASE("one field of JSON is named by a word") {
   node_process node;
   terminal_user user{node};
-  auto id = user.out({"create", "x", "-p", "demo", "-q"});
+  auto id = user.out({"create", "--new-branch", "x", "-p", "demo", "-q"});
   id.erase(id.find('\n'));
   CHECK(json::parse(user.out({"list", "--json", "id"}))
         == json::array({{{"id", id}}}));
