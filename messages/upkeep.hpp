@@ -46,6 +46,31 @@ GREENROOM_INSPECT(lost_list, x.sessions)
 using lost_reader_actor =
   caf::typed_actor<caf::replies_to<find_lost>::with<lost_list>>;
 
+/// Sessions and reviews that have ended, in the order in which they did; from
+/// after `ended_at` and `id` on, at most `limit`.
+struct list_ended {
+  unix_ms ended_at = 0;
+  std::string id;
+  std::uint32_t limit = 1000;
+};
+GREENROOM_INSPECT(list_ended, x.ended_at, x.id, x.limit)
+
+struct ended_session {
+  std::string project_id;
+  std::string id; // of a session or a review
+  unix_ms ended_at = 0;
+};
+GREENROOM_INSPECT(ended_session, x.project_id, x.id, x.ended_at)
+
+struct ended_list {
+  std::vector<ended_session> sessions;
+};
+GREENROOM_INSPECT(ended_list, x.sessions)
+
+/// The store's reader, as whoever bounds what they keep sees it.
+using ended_reader_actor =
+  caf::typed_actor<caf::replies_to<list_ended>::with<ended_list>>;
+
 /// Removes sessions of this node that ended before a time, and those of nodes
 /// that are gone for as long, and their reviews; answered with the ids, at most
 /// `limit`.

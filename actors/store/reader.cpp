@@ -72,6 +72,10 @@ lost_list answer(store::connection& db, const find_lost& x) {
   return {store::lost_sessions(db, x.project_id, x.node)};
 }
 
+ended_list answer(store::connection& db, const list_ended& x) {
+  return {store::list_ended(db, x)};
+}
+
 session_rows answer(store::connection& db, const query_sessions& x) {
   auto page = store::list_sessions(db, to_query(x));
   return {std::move(page.sessions), std::move(page.next_cursor)};
@@ -164,6 +168,9 @@ store_reader(full_store_reader::stateful_pointer<store_reader_state> self,
     },
     [&db](const find_lost& x) {
       return read(db, x, "listing sessions of a lost node");
+    },
+    [&db](const list_ended& x) {
+      return read(db, x, "listing what has ended");
     },
     [&db](const query_sessions& x) { return read(db, x, "listing sessions"); },
     [&db](const live_sessions& x) {

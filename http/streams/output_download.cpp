@@ -8,6 +8,7 @@
 #include "messages/errors.hpp"
 #include "messages/shortage.hpp"
 #include "runtime/auth/api_keys.hpp"
+#include "runtime/exec/output/dropped_output.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -16,6 +17,15 @@
 namespace greenroom::http {
 
 namespace {
+
+/// Throws where what an exec printed is not there for that reason.
+void refuse_what_was_dropped(const std::filesystem::path& dir) {
+  if (is_output_dropped(dir.parent_path().parent_path()))
+    throw refused(errc::not_found,
+                  "the output of this exec is no longer kept: sessions of its "
+                  "project that ended later left more of it than a node keeps "
+                  "(sessions.keep_output)");
+}
 
 /// One such answer while it is being given.
 class output_answer final : public long_response,
@@ -86,9 +96,11 @@ private:
   void measure(const std::shared_ptr<output_reader>& all) {
     read_elsewhere(
       env_,
-      [all] {
+      [all, dir = dir_] {
         auto more = all->measure();
         all->close();
+        if (!more && all->total() == 0)
+          refuse_what_was_dropped(dir);
         return more;
       },
       [self = shared_from_this(), all](bool more,
@@ -107,6 +119,9 @@ private:
         measure(all);
       else
         send_part(all->total());
+    } catch (const refused&) {
+      ex_->refuse(refusal_of(std::current_exception()));
+      done();
     } catch (const std::exception& e) {
       env_.log->error("the output of an exec cannot be read: {} request={}",
                       e.what(), ex_->id);

@@ -178,6 +178,11 @@ void add_auth_and_sessions(table& to) {
     [](auto& c) -> auto& { return c.sessions.keep_ended; },
     "How long the events and output of an ended session are kept.");
   add(
+    to, "sessions.keep_output", kinds::size{1},
+    [](auto& c) -> auto& { return c.sessions.keep_output; },
+    "How much output of ended sessions a node keeps for each project; beyond "
+    "it that of the session that ended first goes, and only that.");
+  add(
     to, "sessions.checkpoint_every", kinds::duration{1000, one_day},
     [](auto& c) -> auto& { return c.sessions.checkpoint_every; },
     "How often a node of a cluster saves a session's work in the upstream "

@@ -1,5 +1,6 @@
 #include "runtime/node/node.hpp"
 
+#include "actors/output_retention.hpp"
 #include "actors/retention.hpp"
 #include "runtime/base/watchdog.hpp"
 #include "runtime/node/logging.hpp"
@@ -44,6 +45,12 @@ void node::parts::start_retention() {
                                   retention_rules{settings.sessions.keep_ended,
                                                   settings.audit.keep,
                                                   settings.audit.max_entries}));
+  keep("the retention of output",
+       system->spawn<caf::detached>(
+         output_retention, data_dir,
+         // It is the full one, see start_store().
+         caf::actor_cast<ended_reader_actor>(context->reader),
+         settings.sessions.keep_output));
   keep("the health watch",
        system->spawn<caf::detached>(
          watch_health, context->store,

@@ -341,6 +341,12 @@ schema_step schema_of_audited_inputs() {
   };
 }
 
+schema_step schema_of_ended_reviews() {
+  return {
+    "CREATE INDEX reviews_ended ON reviews (ended_at) WHERE ended_at > 0",
+  };
+}
+
 } // namespace
 
 // In the order in which they were released.
@@ -363,6 +369,7 @@ const std::vector<schema_step>& schema_steps() {
     schema_of_webhooks_of_sessions(),
     schema_of_lost_nodes(),
     schema_of_audited_inputs(),
+    schema_of_ended_reviews(),
   };
   return all;
 }

@@ -34,4 +34,7 @@ std::string take_live_sql();
 /// `count`.
 std::string ended_before_sql();
 
+/// The statement behind list_ended; parameters `since`, `id` and `count`.
+std::string ended_sql();
+
 } // namespace greenroom::store

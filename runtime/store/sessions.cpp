@@ -235,6 +235,20 @@ std::string ended_before_sql() {
            " ORDER BY ended_at LIMIT :count";
 }
 
+std::string ended_sql() {
+  // Each half by its own index.
+  auto half = [](const std::string& table, std::string_view over) {
+    return "SELECT * FROM (SELECT project_id, id, ended_at FROM " + table
+           + " WHERE ended_at > 0 AND ended_at >= :since"
+             " AND (ended_at > :since OR id > :id)"
+           + std::string{over} + " ORDER BY ended_at, id LIMIT :count) AS "
+           + table + "_over";
+  };
+  return half("sessions", " AND NOT (" + std::string{is_live_sql} + ")")
+         + " UNION ALL " + half("reviews", "")
+         + " ORDER BY ended_at, id LIMIT :count";
+}
+
 // -- writes -------------------------------------------------------------------
 
 insert_result insert_session(connection& c, const session_record& session,
@@ -448,6 +462,34 @@ dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit,
       drop_execs(sql, id);
       drop_previews(sql, id);
       execute(sql, "DELETE FROM sessions WHERE id = :id", soci::use(id, "id"));
+    }
+    return result;
+  });
+}
+
+std::vector<ended_session> list_ended(connection& c,
+                                      const greenroom::list_ended& what) {
+  check_text("id", what.id);
+  return reading(c, [&](soci::session& sql) {
+    std::vector<ended_session> result;
+    ended_session one;
+    long long ended_at = 0;
+    const long long since = what.ended_at;
+    const long long count = what.limit;
+    soci::statement statement{sql};
+    statement.exchange(soci::into(one.project_id));
+    statement.exchange(soci::into(one.id));
+    statement.exchange(soci::into(ended_at));
+    statement.exchange(soci::use(since, "since"));
+    statement.exchange(soci::use(what.id, "id"));
+    statement.exchange(soci::use(count, "count"));
+    statement.alloc();
+    statement.prepare(ended_sql(), once);
+    statement.define_and_bind();
+    statement.execute();
+    while (statement.fetch()) {
+      one.ended_at = ended_at;
+      result.push_back(one);
     }
     return result;
   });

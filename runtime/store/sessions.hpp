@@ -11,6 +11,7 @@
 #include "messages/operations.hpp"
 #include "messages/records.hpp"
 #include "messages/session_webhook.hpp"
+#include "messages/upkeep.hpp"
 #include "runtime/store/connection.hpp"
 
 #include <cstdint>
@@ -118,5 +119,9 @@ struct drop_rules {
 /// first, and their reviews; a session whose review still waits stays.
 dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit,
                    const drop_rules& rules = {});
+
+/// What has ended, by when; each session and review as often as it is asked for.
+std::vector<ended_session> list_ended(connection& c,
+                                      const greenroom::list_ended& what);
 
 } // namespace greenroom::store

@@ -166,3 +166,44 @@ TEST_CASE("a large file costs the node no memory") {
         == std::to_string(2 * size));
   CHECK(most_memory() < before + (64 << 20));
 }
+
+TEST_CASE("a project's ended sessions keep so much output, the newest") {
+  node_options options;
+  options.set = {"sessions.keep_output=1500KiB"};
+  node_process node{options};
+  auto printed = [&](const char* branch) {
+    session_user session{node, json{{"new_branch", branch}}};
+    session.start("big", "head -c 1000000 /dev/zero | tr '\\0' x; echo done");
+    session.await_status("big", "exited");
+    expect(200, session.remove());
+    return session;
+  };
+  auto first = printed("a");
+  auto second = printed("b");
+  session_user live{node, json{{"new_branch", "c"}}};
+  live.start("big", "head -c 3000000 /dev/zero");
+  live.await_status("big", "exited");
+  // It is looked at every now and then, and when the node starts.
+  node.kill9();
+  node.start();
+  auto output = [&](const session_user& session) {
+    return node.admin().get(session.path("/execs/big/output"));
+  };
+  await("the output to be dropped",
+        [&] { return output(first).status == 404; });
+  CHECK_THAT(output(first).message(), Catch::Contains("sessions.keep_output"));
+  CHECK(output(second).body.size() == 1'000'005);
+  CHECK(output(live).body.size() == 3'000'000);
+  // What it was is known still, and its events say what is missing.
+  auto exec = first.exec("big");
+  CHECK(exec["exit_code"] == 0);
+  CHECK(exec["stdout_bytes"] == 1'000'005);
+  std::size_t lost = 0;
+  auto events = first.watch().rest();
+  REQUIRE_FALSE(events.empty());
+  for (auto& event : events)
+    if (event.type == "exec.output")
+      lost += json::parse(event.data).value("lost", std::size_t{0});
+  CHECK(lost == 1'000'005);
+  CHECK(events.back().type == "session.ended");
+}

@@ -1,6 +1,7 @@
 // What execs printed, over real sockets and from real logs.
 #include "runtime/base/files.hpp"
 #include "runtime/base/injected_faults.hpp"
+#include "runtime/exec/output/dropped_output.hpp"
 #include "runtime/exec/output/output_log.hpp"
 #include "runtime/runner/protocol/exit_record.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
@@ -119,6 +120,23 @@ TEST_CASE("the output of an exec is served as it was printed") {
   auto head = call(f.port(), "HEAD", execs_path + "e1/output", admin_secret);
   CHECK(head.status == 200);
   CHECK(head.headers["content-length"] == "13");
+}
+
+TEST_CASE("output that was dropped to make room is not found, and says why") {
+  fixture f;
+  exec_log log{f.exec_dir("e1")};
+  log.print(output_stream::out, "one\n");
+  log.exit();
+  forget(f, "e1");
+  CHECK(get(f, "e1/output").body == "one\n");
+  drop_output(f.exec_dir("e1").parent_path().parent_path());
+  for (const auto* query : {"", "?from=2", "?follow=true", "?stream=stderr"}) {
+    INFO(query);
+    auto answer = get(f, std::string{"e1/output"} + query);
+    CHECK(answer.status == 404);
+    CHECK_THAT(answer.body, Catch::Contains("no longer kept")
+                              && Catch::Contains("sessions.keep_output"));
+  }
 }
 
 // The last write ends the connection, and all that is of it: a build with
