@@ -1,6 +1,7 @@
 // What a node holds once tenants have gone, against what it held before.
 #pragma once
 
+#include "runtime/exec/output/dropped_output.hpp"
 #include "tests/api/demo.hpp"
 #include "tests/soak/left_behind.hpp"
 #include "tests/support/process_figures.hpp"
@@ -28,6 +29,25 @@ inline void drop_kept(const node_process& node) {
         return;
     }
   }
+}
+
+/// Fails the test where the output of what has ended does not become as little
+/// as `limit` bytes of each project; `spared` lives.
+inline void check_output(const node_process& node, const std::string& spared,
+                         std::uint64_t limit) {
+  const auto projects = 2;
+  std::uint64_t bytes = 0;
+  eventually(
+    [&] {
+      bytes = 0;
+      for (auto& id : session_ids(node))
+        if (id != spared)
+          bytes += size_of_output(node.data_dir() / "sessions" / id);
+      return bytes <= projects * limit;
+    },
+    std::chrono::seconds{70}); // it is looked at every half a minute
+  INFO(bytes << " bytes of output");
+  CHECK(bytes <= projects * limit);
 }
 
 /// The memory that is in use once it falls no more: what a flood has needed is

@@ -95,9 +95,7 @@ void hostile_tenant::large_files() {
   const auto branch = "h" + std::to_string(count_);
   const std::uint64_t mib = how_many(128U, 1'100U) + below(how_many(16U, 900U));
   run_whole(client_, session, "truncate -s " + std::to_string(mib) + "M zeros");
-  // Output is kept longer than its session: once is enough for a disk.
-  large_output(session,
-               std::exchange(printed_whole_, true) ? 8U << 20 : mib << 20);
+  large_output(session, mib << 20);
   http_reply kept;
   expect_flat_memory("a check-in", [&] { kept = check_in(session); });
   INFO(to_string(kept));

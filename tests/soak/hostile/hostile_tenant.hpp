@@ -130,7 +130,6 @@ private:
   http_client client_;
   std::uint64_t count_ = 0;
   std::set<std::string> ids_;
-  bool printed_whole_ = false;    // a large file
   std::vector<unique_fd> silent_; // beside the attacks that follow
   std::string clone_url_;         // of the session that was begun last
 };
