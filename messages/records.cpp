@@ -103,4 +103,13 @@ bool parse(std::string_view text, review_status& out) noexcept {
   return find(review_names, text, out);
 }
 
+std::size_t text_size(const exec_spec& spec) noexcept {
+  auto result = spec.command.size();
+  for (const auto& argument : spec.argv)
+    result += argument.size() + 1;
+  for (const auto& [name, value] : spec.env)
+    result += name.size() + value.size() + 2;
+  return result;
+}
+
 } // namespace greenroom

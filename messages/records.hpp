@@ -293,6 +293,9 @@ struct exec_spec {
   friend bool operator==(const exec_spec&, const exec_spec&) = default;
 };
 
+/// Bytes of the command, its arguments and its environment.
+std::size_t text_size(const exec_spec& spec) noexcept;
+
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, exec_spec& x) {
   return f(caf::meta::type_name("exec_spec"), x.exec_id, x.command, x.argv,

@@ -88,8 +88,9 @@ void session_actor_state::operator()(journal::intent_kept& x) {
   if (!x.queued)
     return unkept(
       x.exec_id,
-      {errc::unavailable,
-       "the server cannot write the command down, is its disk full?"});
+      x.problem.value_or(refusal{
+        errc::unavailable,
+        "the server cannot write the command down, is its disk full?"}));
   std::vector<timeline_entry> entries;
   entries.push_back(std::move(*x.queued));
   failpoint("exec.kept");

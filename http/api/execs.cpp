@@ -79,15 +79,6 @@ void read_tty(object_reader& fields, exec_spec& spec) {
   spec.cols = size.cols;
 }
 
-std::size_t size_of(const exec_spec& spec) {
-  auto result = spec.command.size();
-  for (const auto& argument : spec.argv)
-    result += argument.size() + 1;
-  for (const auto& [name, value] : spec.env)
-    result += name.size() + value.size() + 2;
-  return result;
-}
-
 /// What is asked for, and what it is fed at first.
 struct exec_request {
   greenroom::start_exec start;
@@ -148,7 +139,7 @@ exec_request read_exec(const exchange& ex) {
       refuse("timeout must be a valid duration (e.g., 90s, 10m)");
     spec.timeout = *length;
   }
-  if (size_of(spec) > max_text)
+  if (text_size(spec) > max_text)
     refuse("the command with its arguments and environment cannot be longer "
            "than 8 MiB; put what is larger into a file, by git or stdin_text");
   result.wait = wait ? read_wait(*wait) : 0;

@@ -215,8 +215,9 @@ void add_exec(table& to) {
   add(
     to, "exec.max_session_output", kinds::size{1},
     [](auto& c) -> auto& { return c.exec.max_session_output; },
-    "How much output of all execs of a session is kept; then only the first "
-    "64 KiB of each that follows.");
+    "How much all execs of a session may leave on disk, output, commands and "
+    "events; then only the first 64 KiB of each one's output is kept, and a "
+    "sixteenth beyond it execs are refused.");
   add(
     to, "exec.kill_grace", kinds::duration{1, 600'000},
     [](auto& c) -> auto& { return c.exec.kill_grace; },

@@ -5,6 +5,7 @@
 #include "runtime/base/utf8.hpp"
 #include "runtime/disk/fsync_queue.hpp"
 #include "runtime/exec/outcome.hpp"
+#include "runtime/exec/output/output_index.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 
 #include <spdlog/spdlog.h>
@@ -121,8 +122,8 @@ void session_files::announce(output_event_splitter& splitter,
   result.all = all;
   for (auto& record : records) {
     result.printed[index_of(record.stream)] += record.length + record.lost;
-    if (output_bytes_)
-      *output_bytes_ += record.length;
+    if (bytes_on_disk_)
+      *bytes_on_disk_ += record.length + sizeof(index_entry);
     result.truncated = result.truncated || record.lost > 0;
   }
   // Where it cannot be encoded, those who watch see that they lack it, and

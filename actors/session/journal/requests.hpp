@@ -177,6 +177,7 @@ struct intent_kept {
   std::string exec_id;
   std::optional<timeline_entry> queued; // nothing: it could not be kept
   bool sent = false;                    // its runner was told
+  std::optional<refusal> problem = {};  // why not, where it is not the disk's
 };
 
 struct sent_marked {

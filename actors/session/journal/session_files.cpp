@@ -2,12 +2,12 @@
 
 #include "actors/session/journal/refusals.hpp"
 #include "runtime/base/session_paths.hpp"
-#include "runtime/base/tree_size.hpp"
+#include "runtime/base/sizes.hpp"
 #include "runtime/disk/disk_reserve.hpp"
 #include "runtime/disk/fsync_queue.hpp"
+#include "runtime/exec/output/dropped_output.hpp"
 #include "runtime/exec/spec.hpp"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -110,6 +110,9 @@ bool session_files::write(std::vector<timeline_entry>& entries) {
     }
   if (refused_ != nullptr)
     refused_->taken(id_);
+  if (bytes_on_disk_)
+    for (const auto& entry : entries)
+      *bytes_on_disk_ += entry.data.size();
   syncer_->mark_dirty(dir_);
   for (auto& entry : entries)
     if (entry.kind == event_kind::exec_exited) // with its exit record
@@ -157,7 +160,8 @@ std::optional<any_result> session_files::operator()(append& what) {
 // forgotten by a crash, though it runs.
 std::optional<any_result> session_files::operator()(keep_intent& what) {
   intent_kept result{what.spec.exec_id, std::nullopt};
-  if (!held_.empty() || !write_intent(what))
+  result.problem = why_full(what);
+  if (result.problem || !held_.empty() || !write_intent(what))
     return result;
   std::vector<timeline_entry> entries;
   entries.push_back(std::move(what.queued));
@@ -171,20 +175,36 @@ std::optional<any_result> session_files::operator()(keep_intent& what) {
   return result;
 }
 
+std::uint64_t session_files::bytes_on_disk() {
+  if (!bytes_on_disk_) {
+    std::error_code absent;
+    auto events = fs::file_size(dir_ / "timeline", absent);
+    bytes_on_disk_ = size_of_output(dir_) + (absent ? 0 : events);
+  }
+  return *bytes_on_disk_;
+}
+
 // Of a session that has printed too much a later command still says something.
 void session_files::limit_output(keep_intent& what) {
   constexpr std::uint64_t least = 64 << 10;
-  constexpr std::size_t max_depth = 3;
   if (max_output_ == 0)
     return;
-  if (!output_bytes_) {
-    tree_size logs;
-    add_tree(logs, AT_FDCWD, (dir_ / "exec").c_str(), max_depth);
-    output_bytes_ = logs.bytes;
-  }
-  auto left = max_output_ - std::min(max_output_, *output_bytes_);
+  auto left = max_output_ - std::min(max_output_, bytes_on_disk());
   what.command.max_output =
     std::min(what.command.max_output, std::max(left, least));
+}
+
+// Small ones, and what they say, are not without end either.
+std::optional<refusal> session_files::why_full(const keep_intent& what) {
+  auto size = text_size(what.spec) + what.input.view().size();
+  if (max_output_ == 0
+      || bytes_on_disk() + size <= max_output_ + max_output_ / 16)
+    return std::nullopt;
+  return refusal{errc::quota_exceeded,
+                 "the commands of this session and what they printed take "
+                   + format_size(max_output_)
+                   + " of disk, as much as they may (exec.max_session_output);"
+                     " go on in another session"};
 }
 
 bool session_files::write_intent(keep_intent& what) {
@@ -195,6 +215,7 @@ bool session_files::write_intent(keep_intent& what) {
       fs::remove_all(dir);
     limit_output(what);
     keep_exec(dir, what.spec, what.command, what.input.view());
+    bytes_on_disk_ = bytes_on_disk() + text_size(what.spec);
     syncer_->mark_dirty(dir.parent_path());
     syncer_->mark_dirty(dir);
     return true;

@@ -40,9 +40,11 @@ make_page(list_page& what, std::vector<archived_exec> archived,
 class session_files {
 public:
   /// `syncer` must outlive it, and `refused`, where there is one, which is told
-  /// of what the timeline does not take. Of the output of all execs
-  /// `max_output` bytes are kept, 0 for all: each gets what is left of it for
-  /// its own limit. Touches nothing yet.
+  /// of what the timeline does not take. What all execs leave on disk, output,
+  /// commands and events, may be `max_output` bytes, 0: as much as it likes.
+  /// Each gets what is left of it for its own output, and at least 64 KiB; what
+  /// would go beyond it by more than a sixteenth is not kept, and so not run.
+  /// Touches nothing yet.
   session_files(const std::filesystem::path& data_dir, std::string session_id,
                 fsync_queue* syncer, std::uint64_t max_output = 0,
                 refusals* refused = nullptr);
@@ -86,6 +88,8 @@ private:
   void note_refusal(const std::exception& fault);
   bool write_intent(keep_intent& what);
   void limit_output(keep_intent& what);
+  std::uint64_t bytes_on_disk();
+  std::optional<refusal> why_full(const keep_intent& what);
   bool mark(const std::string& exec_id, bool sent);
   bool send(const keep_intent& what);
   void announce(output_event_splitter& splitter, const announce_output& what,
@@ -116,9 +120,9 @@ private:
   std::vector<timeline_entry> held_;
   std::size_t held_requests_ = 0;
   std::map<std::string, output_event_splitter> splitters_; // of execs, not over
-  // What the logs of all execs hold, as far as it is announced; looked up when
-  // the first command comes.
-  std::optional<std::uint64_t> output_bytes_;
+  // What execs have left on disk, as far as it is announced; looked up when the
+  // first command comes.
+  std::optional<std::uint64_t> bytes_on_disk_;
 };
 
 } // namespace greenroom::journal

@@ -52,7 +52,9 @@ struct output_record {
 class output_log_writer {
 public:
   /// Writes into the directory `dir`, which must stay open, and keeps at most
-  /// `cap` bytes of all streams together. The log must be empty so far.
+  /// `cap` bytes of all streams together; fewer where they come in pieces so
+  /// small that the index would take more than that and a MiB. The log must be
+  /// empty so far.
   output_log_writer(int dir, std::uint64_t cap) noexcept;
 
   void append(output_stream stream, std::span<const char> data, unix_ms now);
@@ -89,6 +91,7 @@ private:
 
   int dir_;
   std::uint64_t room_;
+  std::uint64_t most_records_; // that tell of bytes
   unique_fd index_;
   std::uint64_t records_ = 0;
   bool truncated_ = false;

@@ -45,7 +45,9 @@ std::string_view name(output_stream stream) noexcept {
 }
 
 output_log_writer::output_log_writer(int dir, std::uint64_t cap) noexcept
-  : dir_(dir), room_(cap) {}
+  : dir_(dir), room_(cap),
+    most_records_(cap / sizeof(index_entry)
+                  + (std::uint64_t{1} << 20) / sizeof(index_entry)) {}
 
 output_log_writer::stream_state&
 output_log_writer::state(output_stream stream) noexcept {
@@ -91,6 +93,8 @@ void output_log_writer::finish(unix_ms now) {
 // is on disk.
 std::size_t output_log_writer::store(output_stream stream,
                                      std::span<const char> data) {
+  if (records_ >= most_records_)
+    return 0;
   auto& self = state(stream);
   auto size =
     static_cast<std::size_t>(std::min<std::uint64_t>(data.size(), room_));

@@ -168,6 +168,27 @@ TEST_CASE("a cap of nothing keeps nothing") {
   CHECK(log.reader().records(0, 10)[0].lost == 1);
 }
 
+TEST_CASE("output in the smallest pieces does not make the index large") {
+  constexpr std::uint64_t cap = 1 << 20;
+  fixture log{cap};
+  for (std::uint64_t i = 0; i < cap; ++i)
+    log.append(i % 2 == 0 ? out : err, "x");
+  log.writer.finish(1);
+  CHECK(log.writer.truncated());
+  CHECK(log.size(output_index_file) < 2 * cap + 1000);
+  // What is missing is told of.
+  auto records = log.reader().records(0, cap);
+  REQUIRE_FALSE(records.empty());
+  std::uint64_t kept = 0;
+  std::uint64_t lost = 0;
+  for (auto& one : records) {
+    kept += one.length;
+    lost += one.lost;
+  }
+  CHECK(kept + lost == cap);
+  CHECK(lost > 0);
+}
+
 TEST_CASE("on a full disk the log keeps what fits and says what is lost") {
   fixture log;
   {

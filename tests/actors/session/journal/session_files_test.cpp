@@ -205,22 +205,27 @@ TEST_CASE_METHOD(files_of_a_session, "output is announced once, to the end") {
   CHECK(end.finished);
 }
 
-TEST_CASE_METHOD(files_of_a_session, "what all commands print has a limit") {
+TEST_CASE_METHOD(files_of_a_session, "what all commands leave on disk has a "
+                                     "limit") {
   constexpr std::uint64_t least = 64 << 10;
   max_output = 1 << 20;
   reopen(false);
-  auto limit_of = [this](const std::string& id) {
+  auto keep_one = [this](const std::string& id, std::size_t size) {
     journal::keep_intent what;
     what.spec.exec_id = id;
+    what.spec.command.resize(size, 'x');
     what.command.argv = {"true"};
     what.command.max_output = 1 << 20;
     what.queued = event_of(event_kind::exec_queued, id);
-    REQUIRE(ask<journal::intent_kept>(std::move(what)).queued);
+    return ask<journal::intent_kept>(std::move(what));
+  };
+  auto limit_of = [&](const std::string& id) {
+    REQUIRE(keep_one(id, 4).queued);
     return runner::parse_command_spec(*read_file(exec_dir(id) / "spec.json"))
       .max_output;
   };
-  auto announce = [this](const std::string& id) {
-    print(id, std::string(600'000, 'x'));
+  auto announce = [this](const std::string& id, std::size_t size) {
+    print(id, std::string(size, 'x'));
     output_log_reader log{exec_dir(id)};
     while (!ask<journal::output_announced>(
               journal::announce_output{id, log.count(), true})
@@ -228,14 +233,26 @@ TEST_CASE_METHOD(files_of_a_session, "what all commands print has a limit") {
     }
   };
   CHECK(limit_of("n1") > (1 << 20) - 20'000); // but for directories
-  announce("n1");
+  announce("n1", 600'000);
   auto second = limit_of("n2");
   CHECK(second <= (1 << 20) - 600'000);
   CHECK(second > 300'000);
-  announce("n2"); // more than it was let, by a command that was told late
+  // More than it was let, by a command that was told late.
+  announce("n2", 440'000);
   CHECK(limit_of("n3") == least);
   reopen(true);
   CHECK(limit_of("n4") == least);
+  // What is asked for counts, too.
+  auto refused = keep_one("n5", 60'000);
+  CHECK_FALSE(refused.queued);
+  REQUIRE(refused.problem);
+  CHECK(refused.problem->code == errc::quota_exceeded);
+  CHECK_THAT(refused.problem->message,
+             Catch::Contains("1MiB") && Catch::Contains("max_session_output"));
+  CHECK_FALSE(fs::exists(exec_dir("n5")));
+  for (int i = 0; i < 4; ++i)
+    keep_one("m" + std::to_string(i), 12'000);
+  CHECK(keep_one("n6", 12'000).problem);
 }
 
 TEST_CASE_METHOD(files_of_a_session, "an exec that the runner was told of is "
