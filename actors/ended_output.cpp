@@ -2,23 +2,34 @@
 
 namespace greenroom {
 
-void ended_output::add(const ended_session& session, std::uint64_t bytes) {
-  if (!known_.insert(place_of(session)).second || bytes == 0)
+void ended_output::add(const ended_session& session, ended_size size) {
+  if (!known_.insert(place_of(session)).second)
     return;
   auto& its = projects_[session.project_id];
-  its.sessions.emplace(place_of(session), bytes);
-  its.bytes += bytes;
+  if (size.output > 0)
+    its.outputs.emplace(place_of(session), size.output);
+  if (size.rest > 0)
+    its.rests.emplace(place_of(session), size.rest);
+  its.bytes += size.output + size.rest;
 }
 
-std::vector<std::string> ended_output::take_excess() {
-  std::vector<std::string> result;
-  for (auto& [id, its] : projects_)
-    while (its.bytes > limit_) {
-      auto oldest = its.sessions.begin();
-      its.bytes -= oldest->second;
-      result.push_back(oldest->first.second);
-      its.sessions.erase(oldest);
-    }
+void ended_output::take_oldest(std::map<place, std::uint64_t>& from,
+                               std::uint64_t& bytes, std::uint64_t limit,
+                               std::vector<std::string>& to) {
+  while (bytes > limit && !from.empty()) {
+    auto oldest = from.begin();
+    bytes -= oldest->second;
+    to.push_back(oldest->first.second);
+    from.erase(oldest);
+  }
+}
+
+ended_output::excess ended_output::take_excess() {
+  excess result;
+  for (auto& [id, its] : projects_) {
+    take_oldest(its.outputs, its.bytes, limit_, result.outputs);
+    take_oldest(its.rests, its.bytes, limit_, result.sessions);
+  }
   return result;
 }
 

@@ -1,5 +1,6 @@
-// How much output the ended sessions of each project keep on this node, and
-// whose goes where that is too much. Without I/O.
+// What the ended sessions of each project keep on this node's disk, and what of
+// it goes where that is too much: output, and where nothing else is left the
+// sessions themselves. Without I/O.
 #pragma once
 
 #include "messages/upkeep.hpp"
@@ -13,6 +14,12 @@
 
 namespace greenroom {
 
+/// Of one session, or review, in bytes.
+struct ended_size {
+  std::uint64_t output = 0; // can be dropped by itself
+  std::uint64_t rest = 0;   // its timeline; goes with the session
+};
+
 class ended_output {
 public:
   /// `limit`: bytes for each project.
@@ -22,12 +29,16 @@ public:
     return known_.contains(place_of(session));
   }
 
-  /// One that has ended, and what is on disk of its output; once each.
-  void add(const ended_session& session, std::uint64_t bytes);
+  /// One that has ended, and what of it is on disk; once each.
+  void add(const ended_session& session, ended_size size);
 
-  /// Whose output has to go: in each project that has too much, of those that
-  /// ended first. They count no more.
-  std::vector<std::string> take_excess();
+  /// What has to go, in each project that has too much, and counts no more.
+  struct excess {
+    std::vector<std::string> outputs;  // of those that ended first
+    std::vector<std::string> sessions; // that ended first, where all output of
+                                       // the project has gone
+  };
+  excess take_excess();
 
   /// Nobody asks any more whether it knows those that ended before.
   void forget_before(unix_ms ended_at);
@@ -40,9 +51,14 @@ private:
   }
 
   struct project {
-    std::map<place, std::uint64_t> sessions; // with output, oldest first
-    std::uint64_t bytes = 0;                 // of all of them
+    std::map<place, std::uint64_t> outputs; // oldest first, none is 0
+    std::map<place, std::uint64_t> rests;
+    std::uint64_t bytes = 0; // of all of them
   };
+
+  static void take_oldest(std::map<place, std::uint64_t>& from,
+                          std::uint64_t& bytes, std::uint64_t limit,
+                          std::vector<std::string>& to);
 
   std::uint64_t limit_;
   std::map<std::string, project> projects_;

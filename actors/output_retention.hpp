@@ -1,7 +1,8 @@
-// Bounds what the output of ended sessions takes on this node's disk: more than
-// sessions.keep_output of a project, and that of the session that ended first
-// goes. Sessions, timelines and what was rescued stay as long as
-// sessions.keep_ended says (retention.hpp).
+// Bounds what the ended sessions of a project keep on this node's disk: more
+// than sessions.keep_output, and the output of the one that ended first goes.
+// Where the timelines alone are more the sessions go, by retention
+// (retention.hpp), which otherwise has them as long as sessions.keep_ended
+// says. What was rescued stays.
 //
 // Every half a minute it asks the store what has ended since, reviews too, and
 // measures what of it lies here, wherever it ended. At the node's start that is
@@ -9,7 +10,7 @@
 #pragma once
 
 #include "actors/ended_output.hpp"
-#include "messages/session.hpp"
+#include "actors/retention.hpp"
 #include "messages/upkeep.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -33,6 +34,7 @@ struct output_retention_state {
   static inline const char* name = "output-retention";
   std::filesystem::path data_dir;
   ended_reader_actor reader;
+  retention_actor retention;
   ended_output kept{0};
   list_ended next;    // the next page
   unix_ms newest = 0; // when the last one ended that has been seen
@@ -43,6 +45,6 @@ struct output_retention_state {
 output_retention_actor::behavior_type output_retention(
   output_retention_actor::stateful_pointer<output_retention_state> self,
   std::filesystem::path data_dir, ended_reader_actor reader,
-  std::uint64_t limit);
+  retention_actor retention, std::uint64_t limit);
 
 } // namespace greenroom

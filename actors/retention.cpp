@@ -1,12 +1,12 @@
 #include "actors/retention.hpp"
 
 #include "messages/errors.hpp"
-#include "messages/upkeep.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <iterator>
 #include <memory>
 
@@ -99,10 +99,13 @@ void sweep(retention_pointer self, unix_ms now) {
 
 // -- rows ---------------------------------------------------------------------
 
+old_rows_actor rows_of(retention_pointer self) {
+  return caf::actor_cast<old_rows_actor>(self->state.context->store);
+}
+
 void drop(retention_pointer self, unix_ms now) {
-  auto store = caf::actor_cast<old_rows_actor>(self->state.context->store);
   self
-    ->request(store, store_timeout,
+    ->request(rows_of(self), store_timeout,
               drop_old{now - self->state.keep.ended, batch, self->state.kept})
     .then(
       [self, now](dropped_sessions& dropped) {
@@ -122,6 +125,32 @@ void drop(retention_pointer self, unix_ms now) {
       });
 }
 
+void drop_told(retention_pointer self, unix_ms now) {
+  auto ids = std::exchange(self->state.told, {});
+  std::erase_if(ids, [&](const std::string& id) {
+    return std::ranges::find(self->state.kept, id) != self->state.kept.end();
+  });
+  if (ids.empty()) {
+    drop(self, now);
+    return;
+  }
+  self->request(rows_of(self), store_timeout, drop_sessions{std::move(ids)})
+    .then(
+      [self, now](dropped_sessions& dropped) {
+        spdlog::info("{} sessions and reviews go before their time, for their "
+                     "project keeps too much",
+                     dropped.session_ids.size());
+        for (auto& id : dropped.session_ids)
+          self->state.gone.push_back(std::move(id));
+        remove_next(self, [self, now] { drop(self, now); });
+      },
+      [self, now](const caf::error& e) {
+        spdlog::warn("sessions of a project that keeps too much stay: {}",
+                     to_refusal(e).message);
+        drop(self, now);
+      });
+}
+
 // What a session that is over still has here could not be saved.
 void drop_but_kept(retention_pointer self, unix_ms now) {
   list_directories in_use;
@@ -130,12 +159,17 @@ void drop_but_kept(retention_pointer self, unix_ms now) {
     .then(
       [self, now](directory_list& found) {
         self->state.kept = std::move(found.ids);
-        drop(self, now);
+        drop_told(self, now);
       },
       [self](const caf::error& e) {
         spdlog::warn("ended sessions stay for now: {}", to_refusal(e).message);
         finish(self);
       });
+}
+
+void look(retention_pointer self, unix_ms now) {
+  if (!std::exchange(self->state.busy, true))
+    drop_but_kept(self, now);
 }
 
 void drop_old_audit(retention_pointer self, unix_ms now) {
@@ -167,8 +201,11 @@ retention_actor::behavior_type retention(retention_pointer self,
       if (tick.now == 0)
         self->delayed_send(self, retention_period, clock_tick{});
       drop_old_audit(self, tick.now != 0 ? tick.now : now_ms());
-      if (!std::exchange(self->state.busy, true))
-        drop_but_kept(self, tick.now != 0 ? tick.now : now_ms());
+      look(self, tick.now != 0 ? tick.now : now_ms());
+    },
+    [self](forget_sessions& x) {
+      std::ranges::move(x.session_ids, std::back_inserter(self->state.told));
+      look(self, now_ms());
     },
   };
 }

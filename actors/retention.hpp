@@ -1,7 +1,8 @@
 // Retention: once an hour, it removes sessions that ended longer ago than
 // sessions.keep_ended, from the store and from this node's disk, what else lies
 // there of sessions that are not in the store any more, and forgets idempotency
-// keys and entries of the audit that are too old.
+// keys and entries of the audit that are too old. Sessions of projects that
+// keep too much (output_retention.hpp) go when it is told so.
 //
 // What was rescued stays in the repositories; work that could be saved nowhere
 // else is never removed, and its session stays listed. Who reads a session
@@ -9,6 +10,7 @@
 #pragma once
 
 #include "actors/base/context.hpp"
+#include "messages/upkeep.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -21,7 +23,8 @@
 namespace greenroom {
 
 /// A tick with a time has it look as if it were that time.
-using retention_actor = caf::typed_actor<caf::reacts_to<clock_tick>>;
+using retention_actor =
+  caf::typed_actor<caf::reacts_to<clock_tick>, caf::reacts_to<forget_sessions>>;
 
 inline constexpr std::chrono::hours retention_period{1};
 
@@ -40,6 +43,7 @@ struct retention_state {
   bool busy = false;
   std::deque<std::string> gone;  // no longer in the store, files to be removed
   std::vector<std::string> kept; // they have something here that is not saved
+  std::vector<std::string> told; // to go before their time
 };
 
 /// It begins at once.

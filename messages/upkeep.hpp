@@ -81,8 +81,22 @@ struct drop_old {
 };
 GREENROOM_INSPECT(drop_old, x.before, x.limit, x.except)
 
-/// The store's writer, as the janitor sees it.
+/// Removes these, as far as they have ended on this node and none of their
+/// reviews waits; answered with the ids of what is gone.
+struct drop_sessions {
+  std::vector<std::string> session_ids;
+};
+GREENROOM_INSPECT(drop_sessions, x.session_ids)
+
+/// Retention is to remove these sessions before their time, with their files.
+struct forget_sessions {
+  std::vector<std::string> session_ids;
+};
+GREENROOM_INSPECT(forget_sessions, x.session_ids)
+
+/// The store's writer, as retention sees it.
 using old_rows_actor =
-  caf::typed_actor<caf::replies_to<drop_old>::with<dropped_sessions>>;
+  caf::typed_actor<caf::replies_to<drop_old>::with<dropped_sessions>,
+                   caf::replies_to<drop_sessions>::with<dropped_sessions>>;
 
 } // namespace greenroom

@@ -19,6 +19,13 @@ namespace greenroom {
 
 namespace {
 
+dropped_sessions reply_of(store::dropped gone) {
+  dropped_sessions reply{std::move(gone.sessions)};
+  for (auto& review : gone.reviews)
+    reply.session_ids.push_back(std::move(review));
+  return reply;
+}
+
 /// Empty: it is not known.
 std::string name_of_key(store::connection& db, const std::string& id) {
   auto keys = store::keys(db);
@@ -131,12 +138,13 @@ dropped_sessions store_changes::run(store::connection& db,
 dropped_sessions store_changes::run(store::connection& db,
                                     const drop_old& x) const {
   store::drop_old_requests(db, now_ms());
-  auto gone = store::drop_ended(db, x.before, x.limit,
-                                {node, {x.except.begin(), x.except.end()}});
-  dropped_sessions reply{std::move(gone.sessions)};
-  for (auto& review : gone.reviews)
-    reply.session_ids.push_back(std::move(review));
-  return reply;
+  return reply_of(store::drop_ended(
+    db, x.before, x.limit, {node, {x.except.begin(), x.except.end()}}));
+}
+
+dropped_sessions store_changes::run(store::connection& db,
+                                    const drop_sessions& x) const {
+  return reply_of(store::drop_sessions(db, x.session_ids, node));
 }
 
 done store_changes::run(store::connection& db, const add_audit& x) {

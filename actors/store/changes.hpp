@@ -34,6 +34,8 @@ inline constexpr bool may_use_reserve<drop_ended> = true;
 template <>
 inline constexpr bool may_use_reserve<drop_old> = true;
 template <>
+inline constexpr bool may_use_reserve<drop_sessions> = true;
+template <>
 inline constexpr bool may_use_reserve<drop_audit> = true;
 template <>
 inline constexpr bool may_use_reserve<delete_webhook> = true;
@@ -59,6 +61,7 @@ struct store_changes {
   done run(store::connection& db, const finish_request& x) const;
   dropped_sessions run(store::connection& db, const drop_ended& x) const;
   dropped_sessions run(store::connection& db, const drop_old& x) const;
+  dropped_sessions run(store::connection& db, const drop_sessions& x) const;
   static done run(store::connection& db, const add_audit& x);
   static done run(store::connection& db, const drop_audit& x);
   static created_webhook run(store::connection& db, const create_webhook& x);

@@ -158,6 +158,9 @@ store_writer(writer_pointer self,
       return enqueue(self, x, "removing ended sessions");
     },
     [self](drop_old& x) { return enqueue(self, x, "removing ended sessions"); },
+    [self](drop_sessions& x) {
+      return enqueue(self, x, "removing ended sessions");
+    },
     [self](add_audit& x) { return enqueue(self, x, "storing the audit"); },
     [self](drop_audit& x) {
       return enqueue(self, x, "removing old entries of the audit");

@@ -181,7 +181,8 @@ void add_auth_and_sessions(table& to) {
     to, "sessions.keep_output", kinds::size{1},
     [](auto& c) -> auto& { return c.sessions.keep_output; },
     "How much output of ended sessions a node keeps for each project; beyond "
-    "it that of the session that ended first goes, and only that.");
+    "it that of the session that ended first goes. Where events alone are more "
+    "the session itself goes.");
   add(
     to, "sessions.checkpoint_every", kinds::duration{1000, one_day},
     [](auto& c) -> auto& { return c.sessions.checkpoint_every; },

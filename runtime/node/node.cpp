@@ -41,15 +41,16 @@ void node::parts::reconcile_sessions() {
 }
 
 void node::parts::start_retention() {
-  keep("retention", system->spawn(retention, context, supervisor,
-                                  retention_rules{settings.sessions.keep_ended,
-                                                  settings.audit.keep,
-                                                  settings.audit.max_entries}));
+  auto retention = system->spawn(greenroom::retention, context, supervisor,
+                                 retention_rules{settings.sessions.keep_ended,
+                                                 settings.audit.keep,
+                                                 settings.audit.max_entries});
+  keep("retention", retention);
   keep("the retention of output",
        system->spawn<caf::detached>(
          output_retention, data_dir,
          // It is the full one, see start_store().
-         caf::actor_cast<ended_reader_actor>(context->reader),
+         caf::actor_cast<ended_reader_actor>(context->reader), retention,
          settings.sessions.keep_output));
   keep("the health watch",
        system->spawn<caf::detached>(

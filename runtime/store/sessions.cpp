@@ -189,6 +189,26 @@ bool may_have(connection& c, soci::session& sql, const std::string& id,
   return !sql.got_data() || owner.empty() || owner == node;
 }
 
+// And none of its reviews waits.
+std::string is_over_sql() {
+  return "ended_at > 0 AND NOT (" + std::string{is_live_sql}
+         + ") AND NOT EXISTS (SELECT 1 FROM reviews"
+           " WHERE session_id = sessions.id"
+           " AND reviews.status IN ('queued', 'running'))";
+}
+
+void drop_rows(soci::session& sql, const std::string& id, dropped& result) {
+  for (auto& review : fetch_ids(sql,
+                                "DELETE FROM reviews WHERE session_id = :id"
+                                " RETURNING id",
+                                soci::use(id, "id")))
+    result.reviews.push_back(std::move(review));
+  drop_outbox(sql, id);
+  drop_execs(sql, id);
+  drop_previews(sql, id);
+  execute(sql, "DELETE FROM sessions WHERE id = :id", soci::use(id, "id"));
+}
+
 } // namespace
 
 // -- SQL ----------------------------------------------------------------------
@@ -224,13 +244,8 @@ std::string take_live_sql() {
 }
 
 std::string ended_before_sql() {
-  return "SELECT id FROM sessions WHERE ended_at > 0 AND ended_at < :before"
-         " AND NOT ("
-         + std::string{is_live_sql}
-         + ") AND NOT EXISTS (SELECT 1 FROM reviews"
-           " WHERE session_id = sessions.id"
-           " AND reviews.status IN ('queued', 'running'))"
-           " AND (node = :node OR NOT EXISTS (SELECT 1 FROM nodes"
+  return "SELECT id FROM sessions WHERE ended_at < :before AND " + is_over_sql()
+         + " AND (node = :node OR NOT EXISTS (SELECT 1 FROM nodes"
            " WHERE name = sessions.node AND ABS(lease_until) > :before))"
            " ORDER BY ended_at LIMIT :count";
 }
@@ -452,17 +467,28 @@ dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit,
     }
     if (result.sessions.size() > limit)
       result.sessions.resize(limit);
-    for (const auto& id : result.sessions) {
-      for (auto& review : fetch_ids(sql,
-                                    "DELETE FROM reviews WHERE session_id = :id"
-                                    " RETURNING id",
-                                    soci::use(id, "id")))
-        result.reviews.push_back(std::move(review));
-      drop_outbox(sql, id);
-      drop_execs(sql, id);
-      drop_previews(sql, id);
-      execute(sql, "DELETE FROM sessions WHERE id = :id", soci::use(id, "id"));
+    for (const auto& id : result.sessions)
+      drop_rows(sql, id, result);
+    return result;
+  });
+}
+
+dropped drop_sessions(connection& c, const std::vector<std::string>& ids,
+                      const std::string& node) {
+  check_text("node", node);
+  return in_transaction(c, [&](soci::session& sql) {
+    dropped result;
+    for (const auto& id : ids) {
+      check_text("id", id);
+      for (auto& one : fetch_ids(sql,
+                                 "SELECT id FROM sessions WHERE id = :id"
+                                 " AND node = :node AND "
+                                   + is_over_sql(),
+                                 soci::use(id, "id"), soci::use(node, "node")))
+        result.sessions.push_back(std::move(one));
     }
+    for (const auto& id : result.sessions)
+      drop_rows(sql, id, result);
     return result;
   });
 }

@@ -120,6 +120,11 @@ struct drop_rules {
 dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit,
                    const drop_rules& rules = {});
 
+/// Removes those of these sessions that have ended on this node, as drop_ended
+/// does.
+dropped drop_sessions(connection& c, const std::vector<std::string>& ids,
+                      const std::string& node);
+
 /// What has ended, by when; each session and review as often as it is asked for.
 std::vector<ended_session> list_ended(connection& c,
                                       const greenroom::list_ended& what);

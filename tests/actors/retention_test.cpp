@@ -100,6 +100,27 @@ TEST_CASE_METHOD(retention_node,
   CHECK_FALSE(refs.empty());
 }
 
+TEST_CASE_METHOD(retention_node, "sessions that are named go before their time "
+                                 "if they are over") {
+  auto old = ended("old");
+  auto other = ended("other");
+  auto unsaved = ended("unsaved");
+  fs::create_directories(dir_of(unsaved.id) / "checkout");
+  std::ofstream{dir_of(unsaved.id) / "checkout" / "work"} << "unsaved";
+  create_session request;
+  request.new_branch = "alive";
+  auto alive = create(request);
+  begin();
+  caf::anon_send(retention, forget_sessions{{old.id, alive.id, unsaved.id}});
+  CHECK(eventually([&] { return !fs::exists(dir_of(old.id)); }));
+  CHECK_FALSE(is_stored(old));
+  CHECK(is_stored(other));
+  CHECK(fs::exists(dir_of(other.id)));
+  CHECK(is_stored(alive));
+  CHECK(is_stored(unsaved));
+  CHECK(fs::exists(dir_of(unsaved.id) / "checkout" / "work"));
+}
+
 TEST_CASE_METHOD(retention_node, "work that was saved nowhere stays") {
   auto old = ended("old");
   auto other = ended("other");

@@ -147,6 +147,36 @@ TEST_CASE_METHOD(store_fixture, "reviews are listed newest first, page by "
   }
 }
 
+TEST_CASE_METHOD(store_fixture,
+                 "sessions that are named are dropped where they "
+                 "ended, with their reviews") {
+  auto ended = [&](const std::string& branch) {
+    auto session = insert(some_session(branch));
+    session.ended_at = 1'000;
+    return end(session);
+  };
+  auto over = ended("a");
+  auto reviewed = ended("b");
+  auto other = ended("c");
+  auto live = insert(some_session("d"));
+  auto waiting = some_review();
+  waiting.session_id = reviewed.id;
+  waiting.status = review_status::queued;
+  put_review(c, waiting);
+  auto judged = some_review();
+  judged.session_id = over.id;
+  judged.status = review_status::merged;
+  put_review(c, judged);
+  const ids named{over.id, reviewed.id, live.id, "none"};
+  CHECK(store::drop_sessions(c, named, "elsewhere").sessions.empty());
+  auto gone = store::drop_sessions(c, named, over.node);
+  CHECK(gone.sessions == ids{over.id});
+  CHECK(gone.reviews == ids{judged.id});
+  CHECK_FALSE(find_session(c, over.id));
+  for (auto* one : {&reviewed, &other, &live})
+    CHECK(find_session(c, one->id));
+}
+
 TEST_CASE_METHOD(store_fixture, "what has ended is listed in that order, "
                                 "sessions and reviews, page by page") {
   auto first = insert(some_session("a"));
