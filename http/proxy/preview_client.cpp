@@ -192,7 +192,7 @@ asio::awaitable<void> preview_client::enter(const access_decision& decision) {
   if (decision.what == kind::linked) {
     auto& link = *decision.grant.link;
     auto seconds = std::max<long long>((link.expires_at - now_ms()) / 1000, 1);
-    if (plain && client_.head().upgrade().empty()) {
+    if (plain && upgrade_for_app(client_.head()).empty()) {
       // Two slashes would name another host, and browsers take either kind.
       const auto names_host =
         target_.path.starts_with("//") || target_.path.starts_with("/\\");

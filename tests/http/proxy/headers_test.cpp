@@ -2,6 +2,7 @@
 // raw sockets.
 #include "tests/http/proxy/preview_requests.hpp"
 
+#include <boost/asio/buffer.hpp>
 #include <catch2/catch.hpp>
 
 #include <optional>
@@ -131,6 +132,31 @@ TEST_CASE("an app's own pages may be its own origin") {
                                    + std::to_string(node.app_port()) + "\r\n"));
   CHECK_THAT(origin("http://evil.example"),
              Contains("Origin: http://evil.example\r\n"));
+}
+
+TEST_CASE("an app is offered no HTTP/2, which clients do without") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    if (of.head().target == "/") {
+      co_await of.reply(answer(200), "hello", 30s);
+      co_return;
+    }
+    // One that takes it all the same.
+    const auto text = switched();
+    co_await of.stream().write(asio::buffer(text), 30s);
+    of.close();
+  }};
+  const std::string settings = "HTTP2-Settings: AAMAAABkAAQAAP__\r\n";
+  http_client client{node.port()};
+  for (const std::string offer :
+       {"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n",
+        "Connection: upgrade\r\nUpgrade: websocket, H2C\r\n"}) {
+    INFO(offer);
+    client.send(node.get("/", offer + settings));
+    CHECK(client.receive().body == "hello");
+    for (auto gone : {"Upgrade", "upgrade", "HTTP2", "Connection"})
+      CHECK_THAT(node.seen().back(), !Contains(gone));
+    CHECK(status_of(node, node.get("/all-the-same", offer + settings)) == 502);
+  }
 }
 
 TEST_CASE("what belongs in a head is not said behind the body") {
