@@ -147,6 +147,10 @@ TEST_CASE(
   CHECK(pool.take(app, app_pool::use::once) == nullptr);
   pool.put(app, connected());
   CHECK(pool.take(app, app_pool::use::once) != nullptr);
+  // Nor one on which the app has said something since, as that it is too late.
+  pool.put(app, connected());
+  REQUIRE(::send(far_ends.back().get(), "HTTP/1.1 408", 12, 0) == 12);
+  CHECK(pool.take(app, app_pool::use::once) == nullptr);
 }
 
 TEST_CASE("an app that restarts between two requests is asked again") {
