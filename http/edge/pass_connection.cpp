@@ -96,6 +96,9 @@ peer_relay::ask(const wire::server_connection& client, std::uint64_t epoch) {
   auto head = client.head();
   const auto asks_leave =
     client.has_body() && !head.old && !head.expects_continue();
+  // HTTP/1.0 has no such way to ask, and an owner may wait for all of the body
+  // before it answers.
+  const auto sends_unasked = client.has_body() && head.old;
   head.headers.remove(via_header);
   head.headers.add(via_header, passage_text({own_name_, epoch}));
   head.headers.remove(client_header);
@@ -109,6 +112,8 @@ peer_relay::ask(const wire::server_connection& client, std::uint64_t epoch) {
   wire::byte_stream::pieces pieces{asio::buffer(text)};
   co_await there_->write(pieces, each_);
   first_answer result;
+  if (sends_unasked)
+    co_return result;
   result.bytes = co_await first_head(*there_);
   result.moved = says_moved(result.bytes);
   if (asks_leave && result.bytes.starts_with(go_on))

@@ -62,8 +62,10 @@ public:
   /// nothing has been said to anybody. Where the other node is the owner no
   /// more the owner is looked up anew, once. How long the first answer takes
   /// is for its maker to say: what the client has sent after its head is not
-  /// read before, and a client that breaks the connection ends the call. Throws
-  /// lost, and what the two calls throw.
+  /// read before, and a client that breaks the connection ends the call. A body
+  /// of HTTP/1.0 cannot be asked for: it goes along at once, and where the
+  /// owner has changed the client is told. Throws lost, and what the two calls
+  /// throw.
   asio::awaitable<bool> pass_on(wire::server_connection& client,
                                 look_up_owner look_up, connect_node connect);
 

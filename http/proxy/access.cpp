@@ -124,8 +124,8 @@ access_decision access_rules::decide(const wire::message_head& request,
   }
   if (access == preview_access::public_view)
     result.what = kind::granted;
-  if (access != preview_access::token
-      || may_be_of_other_session(request, target))
+  // Of a public port, too: it is what is left where that is public no more.
+  if (access == preview_access::key || may_be_of_other_session(request, target))
     return result;
   for (auto cookie : preview_cookies(request, scheme))
     if (auto link = find_link(cookie)) {
@@ -136,17 +136,35 @@ access_decision access_rules::decide(const wire::message_head& request,
   return result;
 }
 
-bool access_rules::still_holds(const preview_grant& grant,
-                               const preview_target& target,
-                               const session_info& session, unix_ms now) const {
-  auto ours = false;
+bool still_lets_in(const preview_grant& grant,
+                   const grant_standing& now) noexcept {
   if (!grant.key_secret.empty())
-    return opens(grant.key_secret, session.project_id, now, ours);
-  auto access = access_to(target, session);
-  if (grant.link)
-    return access != preview_access::key
-           && is_valid(*grant.link, target.session_id, now);
-  return grant.preflight || access == preview_access::public_view;
+    return now.key_opens;
+  if (now.access == preview_access::public_view
+      || (grant.preflight && now.preflights))
+    return true;
+  return now.access == preview_access::token && grant.link && now.link_is_valid;
+}
+
+bool access_rules::still_lets_in(const preview_grant& grant,
+                                 const preview_target& target,
+                                 const session_info& session,
+                                 unix_ms now) const {
+  auto ours = false;
+  grant_standing by_now;
+  by_now.key_opens = opens(grant.key_secret, session.project_id, now, ours);
+  by_now.link_is_valid =
+    grant.link && is_valid(*grant.link, target.session_id, now);
+  by_now.access = access_to(target, session);
+  by_now.preflights = session.rules.preflights;
+  return proxy::still_lets_in(grant, by_now);
+}
+
+bool access_rules::depends_on_project(const preview_grant& grant,
+                                      const preview_target& target) const {
+  return grant.key_secret.empty()
+         && (grant.preflight
+             || !settings_.of(target.session_id, target.port).access);
 }
 
 } // namespace greenroom::http::proxy

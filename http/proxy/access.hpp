@@ -3,8 +3,8 @@
 // An API key that may read the session opens any of its ports, a link's cookie
 // those of access `token`, but not for a page of another session's preview, and
 // public ones need neither. A link is good as long as the key that made it.
-// What opened a connection is kept as a grant, so that it ends when the key or
-// link does.
+// What a connection was opened with is kept as a grant, so that it ends when
+// that would let it in no more.
 #pragma once
 
 #include "http/proxy/preview_settings.hpp"
@@ -24,12 +24,25 @@ class key_ring;
 
 namespace greenroom::http::proxy {
 
-/// What let a request in.
+/// What may let a request in: that it was public, too, is not kept.
 struct preview_grant {
-  std::string key_secret;           // empty: no key did
-  std::optional<preview_link> link; // nullopt: no link did
+  std::string key_secret;           // empty: it showed none that does
+  std::optional<preview_link> link; // nullopt: the same
   bool preflight = false;           // it asks only what may be asked
 };
+
+/// How what may let a request in stands by now.
+struct grant_standing {
+  bool key_opens = false;
+  bool link_is_valid = false;
+  preview_access access = preview_access::key; // of the port
+  bool preflights = false;                     // the project lets them in
+};
+
+/// Whether a connection may go on. What a key has opened ends with the key; the
+/// rest goes on where its opener would be let in again.
+bool still_lets_in(const preview_grant& grant,
+                   const grant_standing& now) noexcept;
 
 struct access_decision {
   enum class kind : std::uint8_t {
@@ -56,9 +69,13 @@ public:
                          const session_info& session, std::string_view scheme,
                          unix_ms now) const;
 
-  /// Whether what let a request in still would.
-  bool still_holds(const preview_grant& grant, const preview_target& target,
-                   const session_info& session, unix_ms now) const;
+  /// The same of a request that was let in, as all stands now.
+  bool still_lets_in(const preview_grant& grant, const preview_target& target,
+                     const session_info& session, unix_ms now) const;
+
+  /// Whether that may change with what the project says.
+  bool depends_on_project(const preview_grant& grant,
+                          const preview_target& target) const;
 
 private:
   preview_access access_to(const preview_target& target,

@@ -136,6 +136,16 @@ actor_ports::look_up_anew(std::string session_id) {
   co_return info;
 }
 
+asio::awaitable<project_rules> actor_ports::rules_of_projects() {
+  list_projects all;
+  auto found = co_await await_answer<project_list>(bridge_, directory_, all,
+                                                   look_up_timeout);
+  project_rules result;
+  for (auto& one : found.projects)
+    result[one.id] = one.preview;
+  co_return result;
+}
+
 /// Runs `work` on a thread that may wait for the disk. Throws refused where it
 /// throws.
 asio::awaitable<std::string>

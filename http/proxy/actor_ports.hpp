@@ -36,6 +36,7 @@ public:
                                         std::uint64_t epoch) override;
   const session_info* known(const std::string& session_id,
                             std::uint64_t epoch) override;
+  asio::awaitable<project_rules> rules_of_projects() override;
   asio::awaitable<unique_fd> connect(std::string session_id,
                                      std::uint16_t port) override;
   asio::awaitable<printed_last> last_output(std::string session_id,

@@ -15,12 +15,12 @@ namespace {
 using wire::equal_caseless;
 
 /// Of one connection, not of the message, or set anew for each.
-constexpr std::array<std::string_view, 9> of_connection{
+constexpr std::array<std::string_view, 10> of_connection{
   "Connection",          "Keep-Alive",
   "Proxy-Connection",    "Proxy-Authenticate",
   "Proxy-Authorization", "TE",
   "Transfer-Encoding",   "Upgrade",
-  "Content-Length"};
+  "HTTP2-Settings",      "Content-Length"};
 
 /// What tells an app who asks; nothing of it is a client's to say.
 constexpr std::array<std::string_view, 12> ours_to_say{"Host",
@@ -246,6 +246,11 @@ bool is_hidden(const wire::header& one, const forwarding& how) {
 
 } // namespace
 
+std::string_view upgrade_for_app(const wire::message_head& request) {
+  return request.headers.has_token("Upgrade", "h2c") ? std::string_view{}
+                                                     : request.upgrade();
+}
+
 wire::message_head request_to_app(const wire::message_head& request,
                                   const forwarding& how) {
   wire::message_head result;
@@ -270,7 +275,7 @@ wire::message_head request_to_app(const wire::message_head& request,
   const auto takes_trailers = request.headers.has_token("TE", "trailers");
   if (takes_trailers)
     result.headers.add("TE", "trailers");
-  if (auto protocol = request.upgrade(); !protocol.empty()) {
+  if (auto protocol = upgrade_for_app(request); !protocol.empty()) {
     result.headers.add("Connection",
                        takes_trailers ? "Upgrade, TE" : "Upgrade");
     result.headers.add("Upgrade", protocol);

@@ -34,6 +34,11 @@ struct forwarding {
   std::span<const std::string> hidden_protocols{}; // they hold keys of ours
 };
 
+/// The protocol that the app may switch to; empty: none is asked for. HTTP/2 is
+/// none: many clients offer it with every first request and do without, and
+/// what follows on a connection would be requests that nobody here reads.
+std::string_view upgrade_for_app(const wire::message_head& request);
+
 wire::message_head request_to_app(const wire::message_head& request,
                                   const forwarding& how);
 

@@ -6,6 +6,7 @@
 #include "http/edge/conversation.hpp"
 #include "http/edge/loop.hpp"
 #include "http/edge/request_log.hpp"
+#include "http/proxy/access_watch.hpp"
 #include "http/proxy/actor_ports.hpp"
 #include "http/proxy/preview_client.hpp"
 #include "http/wire/acceptor.hpp"
@@ -19,7 +20,6 @@
 #include <pthread.h>
 
 #include <thread>
-#include <unordered_set>
 #include <utility>
 
 namespace greenroom::http::proxy {
@@ -44,7 +44,8 @@ struct listener::state {
   request_log requests;
   std::shared_ptr<proxy_context> around;
   http::acceptor acceptor;
-  std::unordered_set<std::shared_ptr<preview_client>> clients;
+  access_watch::client_set clients;
+  access_watch access;
   client_room room;
   flood_watch flood;
   disk_thread elsewhere;
@@ -81,6 +82,7 @@ listener::state::state(const options& opts, listener_parts parts)
       loop,
       parts.counters ? parts.counters : std::make_shared<node_counters>()}),
     acceptor(loop->context(), "preview.listen", parts.log),
+    access(loop->context(), sessions, clients),
     room(parts.max_clients, opts.max_connections_of_address),
     elsewhere(std::move(parts.elsewhere)) {}
 
@@ -117,9 +119,7 @@ void listener::state::check_deadlines() {
 
 void listener::state::check_access() {
   around->pool.expire(preview_client::clock::now());
-  const auto now = now_ms();
-  for (auto& client : clients)
-    client->check_access(now);
+  access.check(now_ms());
 }
 
 void listener::state::trim_memory() {

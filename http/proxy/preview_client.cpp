@@ -65,9 +65,19 @@ void preview_client::check_deadlines(clock::time_point now) {
 
 void preview_client::check_access(unix_ms now) {
   if (granted_
-      && (!around_->access.still_holds(grant_, target_, session_, now)
+      && (!around_->access.still_lets_in(grant_, target_, session_, now)
           || has_left()))
     stop();
+}
+
+bool preview_client::depends_on_project() const {
+  return granted_ && around_->access.depends_on_project(grant_, target_);
+}
+
+void preview_client::learn(const project_rules& now) {
+  const auto own = now.find(session_.project_id);
+  if (granted_ && own != now.end())
+    session_.rules = own->second;
 }
 
 /// A client that goes away takes its request along. One that sends no more may
@@ -182,7 +192,7 @@ asio::awaitable<void> preview_client::enter(const access_decision& decision) {
   if (decision.what == kind::linked) {
     auto& link = *decision.grant.link;
     auto seconds = std::max<long long>((link.expires_at - now_ms()) / 1000, 1);
-    if (plain && client_.head().upgrade().empty()) {
+    if (plain && upgrade_for_app(client_.head()).empty()) {
       // Two slashes would name another host, and browsers take either kind.
       const auto names_host =
         target_.path.starts_with("//") || target_.path.starts_with("/\\");

@@ -62,6 +62,12 @@ public:
   /// Ends it where what let it in does so no more.
   void check_access(unix_ms now);
 
+  /// Whether what its project says of previews may end it.
+  bool depends_on_project() const;
+
+  /// What projects say by now: of its own that counts from here on.
+  void learn(const project_rules& now);
+
   /// Whether its address counts as this; see address_shares.
   bool is_of(const std::string& client) const;
 

@@ -215,7 +215,7 @@ asio::awaitable<void> preview_client::receive_answer(const forwarding& how) {
       break;
     if (status == 101) {
       // Amid the request's body two would read from the client.
-      if (client_.head().upgrade().empty() || !asking_)
+      if (upgrade_for_app(client_.head()).empty() || !asking_)
         throw wire::bad_message{502, "the app switches protocols unasked"};
       co_await upgrade(how);
       co_return;

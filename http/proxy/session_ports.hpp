@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 
 namespace greenroom::http::proxy {
 
@@ -24,6 +25,9 @@ struct session_info {
                            // known then; empty: this one
   std::uint64_t epoch = 0; // of its project; 0: this node is alone
 };
+
+/// By project.
+using project_rules = std::unordered_map<std::string, preview_rules>;
 
 struct printed_last {
   std::string exec_id; // empty: there is none
@@ -48,6 +52,9 @@ public:
     static_cast<void>(epoch);
     return nullptr;
   }
+
+  /// What all projects say of previews by now. Throws refused.
+  virtual asio::awaitable<project_rules> rules_of_projects() = 0;
 
   /// A TCP connection to that port of that session's loopback. Throws refused;
   /// unavailable where nothing listens there.

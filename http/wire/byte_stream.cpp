@@ -54,6 +54,12 @@ public:
     return there == 0 || (there < 0 && errno != EAGAIN && errno != EINTR);
   }
 
+  bool has_input() noexcept override {
+    char one = 0;
+    return ::recv(socket_.native_handle(), &one, 1, MSG_PEEK | MSG_DONTWAIT)
+           > 0;
+  }
+
   bool broken() noexcept override {
     return is_broken(socket_.native_handle());
   }

@@ -62,6 +62,11 @@ public:
   /// while nothing is there to be read.
   virtual bool peer_gone() noexcept = 0;
 
+  /// Whether something is there to be read already, where that can be told.
+  virtual bool has_input() noexcept {
+    return false;
+  }
+
   /// Whether the connection is broken. A peer that has only ended what it sends
   /// may still read: it breaks the connection by what it is sent, or where it
   /// is gone and sent nothing, after a minute.

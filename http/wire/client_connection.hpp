@@ -79,9 +79,10 @@ public:
   /// True when request and answer are whole and another request may be sent.
   bool reusable() const noexcept;
 
-  /// While it is not used: whether the server has hung up.
+  /// While it is not used: whether the server has hung up, or has said what
+  /// nobody asked for, which would be taken for the next answer.
   bool stale() noexcept {
-    return !stream_->is_open() || stream_->peer_gone();
+    return !stream_->is_open() || stream_->peer_gone() || stream_->has_input();
   }
 
   /// Whether a byte of the answer has come.

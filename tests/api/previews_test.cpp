@@ -3,6 +3,10 @@
 #include "tests/api/demo.hpp"
 #include "tests/support/sockets.hpp"
 
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
 #include <string>
 
 using namespace greenroom::test;
@@ -57,6 +61,53 @@ struct preview {
 std::string key_of(const node_process& node) {
   return "X-API-Key: " + node.admin_key() + "\r\n";
 }
+
+/// A program whose answers begin and never end.
+std::string endless_program(int port) {
+  return "exec perl -MIO::Socket::INET -e '"
+         "$s = IO::Socket::INET->new(LocalAddr => \"127.0.0.1\","
+         " LocalPort => $ARGV[0], Listen => 5, ReuseAddr => 1) or die $!;"
+         "while ($c = $s->accept) { while (<$c>) { last if /^\\r/ }"
+         " print $c \"HTTP/1.1 200 OK\\r\\nContent-Type: text/event-stream"
+         "\\r\\n\\r\\ndata: begun\\n\\n\"; push @open, $c }' "
+         + std::to_string(port);
+}
+
+/// An answer of such a program's, once it has begun.
+class open_stream {
+public:
+  open_stream(const preview& of, const std::string& headers) {
+    await("a stream", [&] {
+      socket_ = connect_to(of.listener);
+      send_all(socket_, "GET " + of.path + " HTTP/1.1\r\nHost: " + of.host
+                          + "\r\nConnection: close\r\n" + headers + "\r\n");
+      std::string all;
+      while (all.find("begun") == std::string::npos)
+        if (!receive(socket_, all, 64 * 1024))
+          return false;
+      return true;
+    });
+  }
+
+  /// Waits for the end of the connection.
+  void await_end() const {
+    std::string all;
+    while (receive(socket_, all, 64 * 1024))
+      continue;
+  }
+
+  bool is_open() const {
+    std::array<char, 100> rest{};
+    ssize_t got = 0;
+    do
+      got = ::recv(socket_.get(), rest.data(), rest.size(), MSG_DONTWAIT);
+    while (got > 0);
+    return got < 0 && errno == EAGAIN;
+  }
+
+private:
+  greenroom::unique_fd socket_;
+};
 
 void see_a_program(bool sandboxed) {
   node_options options;
@@ -169,6 +220,32 @@ TEST_CASE("every answer and event names the preview alike") {
   CHECK(user.timeline()[0]["data"]["preview_url"] == url);
   expect(200, user.remove());
   CHECK(user.get()["preview_url"] == "");
+}
+
+TEST_CASE("a stream of a preview ends where its opener may look no more") {
+  node_process node;
+  session_user user{node, {{"new_branch", "p"}, {"preview_port", 3000}}};
+  const preview shown{user.get()["preview_url"].get<std::string>()};
+  const auto of_project = [&](const std::string& access) {
+    expect(200, node.admin().patch("/projects/demo",
+                                   {{"preview", {{"access", access}}}}));
+  };
+  const auto of_port = [&](const std::string& access) {
+    expect(200, node.admin().send("PUT", user.path("/ports/3000"),
+                                  json{{"access", access}}.dump()));
+  };
+  user.start("web", endless_program(3000));
+  const open_stream keyed{shown, key_of(node)};
+  of_project("public");
+  const open_stream anybody{shown, ""};
+  of_project("token");
+  anybody.await_end();
+  of_port("public");
+  const open_stream another{shown, ""};
+  of_project("key");
+  of_port("token");
+  another.await_end();
+  CHECK(keyed.is_open());
 }
 
 TEST_CASE("a thousand looks at a preview cost the session nothing") {

@@ -134,6 +134,35 @@ TEST_CASE("a body is not taken from the client before the owner wants it") {
   CHECK(heard == "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 }
 
+TEST_CASE("a body of HTTP/1.0 goes along, for it cannot be asked for") {
+  three all;
+  auto passed = false;
+  std::string asked;
+  std::string heard;
+  auto client = [&]() -> asio::awaitable<void> {
+    co_await all.say(*all.a, "POST /git/x HTTP/1.0\r\nHost: h\r\n"
+                             "Content-Length: 4\r\n\r\nbo");
+    co_await all.say(*all.a, "dy");
+    heard = co_await all.hear(*all.a, "ok");
+    all.a->close();
+  };
+  // It says nothing before it has all of the request.
+  auto owner = [&]() -> asio::awaitable<void> {
+    asked = co_await all.hear(*all.far, "body");
+    co_await all.say(*all.far, "HTTP/1.1 200 OK\r\n\r\nok");
+    all.far->close();
+  };
+  all.add(client());
+  all.add(owner());
+  all.add(pass(all, {"b", 7}, passed));
+  all.run();
+  CHECK_THAT(asked, Catch::Contains("POST /git/x HTTP/1.0\r\n"));
+  CHECK_THAT(asked, Catch::Contains("\r\nX-Greenroom-Via: a@7\r\n"));
+  CHECK_THAT(asked, !Catch::Contains("Expect"));
+  CHECK(passed);
+  CHECK(heard == "HTTP/1.1 200 OK\r\n\r\nok");
+}
+
 TEST_CASE("who is not the owner says so, and the client's body is untouched") {
   three all;
   auto passed = false;

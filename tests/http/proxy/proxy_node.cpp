@@ -38,6 +38,13 @@ public:
     co_return result;
   }
 
+  asio::awaitable<proxy::project_rules> rules_of_projects() override {
+    proxy::project_rules result;
+    std::lock_guard lock{of_.guard_};
+    result["demo"] = of_.rules_;
+    co_return result;
+  }
+
   asio::awaitable<unique_fd> connect(std::string, std::uint16_t port) override {
     if (!of_.listening)
       throw refused{errc::unavailable, "nothing listens on that port"};
@@ -82,6 +89,7 @@ proxy_node::proxy_node(app_script app,
     change(options_);
   around_.reset(new proxy::proxy_context{
     options_, io_, *sessions_, proxy::access_rules{keys, settings}, nullptr});
+  access_ = std::make_unique<proxy::access_watch>(io_, *sessions_, clients_);
   acceptor_.start([this](unique_fd s) { take_client(std::move(s)); });
   app_acceptor_.start([this](unique_fd s) { take_for_app(std::move(s)); });
   asio::co_spawn(io_, tick(), asio::detached);
@@ -156,10 +164,9 @@ asio::awaitable<void> proxy_node::tick() {
     error_code ignored;
     co_await timer.async_wait(
       asio::redirect_error(asio::use_awaitable, ignored));
-    for (auto& client : clients_) {
+    for (auto& client : clients_)
       client->check_deadlines(proxy::preview_client::clock::now());
-      client->check_access(now_ms());
-    }
+    access_->check(now_ms());
   }
 }
 

@@ -2,6 +2,7 @@
 // the test says what they are, and an app on this machine's loopback.
 #pragma once
 
+#include "http/proxy/access_watch.hpp"
 #include "http/proxy/preview_client.hpp"
 #include "http/wire/acceptor.hpp"
 #include "messages/errors.hpp"
@@ -91,7 +92,8 @@ private:
   std::uint16_t port_ = 0;
   std::uint16_t app_port_ = 0;
   app_script app_;
-  std::unordered_set<std::shared_ptr<http::proxy::preview_client>> clients_;
+  http::proxy::access_watch::client_set clients_;
+  std::unique_ptr<http::proxy::access_watch> access_;
   std::unordered_set<std::shared_ptr<http::wire::server_connection>> app_side_;
   std::mutex guard_;
   std::vector<std::string> seen_; // under guard
