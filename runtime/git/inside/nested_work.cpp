@@ -216,7 +216,7 @@ private:
       ids.push_back(one.id);
     const auto store = lfs_directory(at, lfs_storage(inner));
     auto contents = save_contents(
-      inner, at, lfs_files(inner, store, ids, found.published), how_.by);
+      inner, at, lfs_contents_of(inner, store, ids, found.published), how_.by);
     auto work = is_known(found.boundary)
                   ? std::move(found.own)
                   : work_of_clone(inner, std::move(found), shown, how_.by);

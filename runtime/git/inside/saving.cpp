@@ -93,17 +93,13 @@ std::vector<std::string> tips_of(const std::vector<named_object>& objects,
   return {tips.begin(), tips.end()};
 }
 
-// Repositories inside have theirs. Those of the branch are known already.
+// Repositories inside have theirs.
 void add_lfs(savings& to, const repo& in, const repo::facts& at,
              const fs::path& store, const saving& what) {
   auto own = to.named.objects;
   std::erase_if(
     own, [](const auto& one) { return one.name.starts_with("nested/"); });
-  auto known = what.upstream;
-  if (to.tip)
-    known.push_back(*to.tip);
-  auto files = lfs_files(in, store, tips_of(own, {}), known);
-  files.insert(files.end(), to.lfs.begin(), to.lfs.end());
+  auto files = lfs_contents_of(in, store, tips_of(own, to.tip), what.upstream);
   if (auto contents = save_contents(in, at, files, what.by))
     to.named.objects.push_back({"lfs", *contents, lfs_contents});
 }
@@ -147,7 +143,7 @@ savings save_all(const checkout_paths& paths, const saving& what) {
     remove_odd_files(paths.checkout);
   auto in = repo::of(paths);
   // They only read, and git takes longer to start than to answer.
-  std::shared_future<std::string> storage =
+  std::future<std::string> storage =
     std::async(std::launch::async, [&] { return lfs_storage(in); });
   std::future<std::optional<inventory>> index;
   if (checkin)
@@ -182,12 +178,9 @@ savings save_all(const checkout_paths& paths, const saving& what) {
     guard(result, "repositories inside", [&] {
       add_others(result.named, in, at, done.inside, done.others, how);
     });
-  auto store = [&] { return lfs_directory(at, storage.get()); };
-  // Without them the branch must not go anywhere.
-  if (result.tip)
-    result.lfs = lfs_files(in, store(), {*result.tip}, what.upstream);
-  guard(result, "contents of Git LFS",
-        [&] { add_lfs(result, in, at, store(), what); });
+  guard(result, "contents of Git LFS", [&] {
+    add_lfs(result, in, at, lfs_directory(at, storage.get()), what);
+  });
   return result;
 }
 

@@ -86,26 +86,6 @@ std::uint64_t count_of(const json& value) {
   return value.get<std::uint64_t>();
 }
 
-std::vector<lfs_change> lfs_changes(const json& answer) {
-  std::vector<lfs_change> result;
-  if (!answer.contains("lfs"))
-    return result;
-  const auto& all = answer.at("lfs");
-  if (all.size() > max_named)
-    throw refused{errc::conflict, "too many files of Git LFS are new; push "
-                                  "them with git in the session"};
-  for (const auto& one : all) {
-    lfs_change made{
-      sentence_of(one.at("path").get<std::string>()),
-      {one.at("oid").get<std::string>(), count_of(one.at("size"))},
-      one.at("is_here").get<bool>()};
-    if (!is_lfs_oid(made.contents.oid))
-      bad_answer("an id of Git LFS");
-    result.push_back(std::move(made));
-  }
-  return result;
-}
-
 // A branch that a person checked out: shown, never used as a name.
 std::optional<std::string> shown_name(const json& value) {
   if (value.is_null())
@@ -162,7 +142,6 @@ saved_work to_saved_work(const json& answer, bool with_branch) {
   result.named = named_objects(answer.at("named"));
   result.note = optional_sentence(answer, "note");
   result.complete = answer.at("complete").get<bool>();
-  result.lfs = lfs_changes(answer);
   if (with_branch)
     result.tip = commit_or_null(answer.at("tip"));
   return result;

@@ -5,7 +5,9 @@
 #include "runtime/base/hex.hpp"
 #include "runtime/base/session_paths.hpp"
 #include "runtime/git/common/refs.hpp"
+#include "runtime/git/mirror/lfs_kept.hpp"
 #include "runtime/git/mirror/merges.hpp"
+#include "runtime/git/mirror/rescue_push.hpp"
 #include "runtime/git/session/author_of.hpp"
 #include "runtime/git/session/usual_modes.hpp"
 
@@ -178,9 +180,11 @@ resolved_branch git_service::run(const resolve_branch& request) {
     // What fetches do not bring is asked for by its name.
     auto is = [&](std::string_view space) { return from.starts_with(space); };
     auto here = is("refs/heads/") || is("refs/tags/")
-                || (is("refs/greenroom/rescue/") && mirror.resolve_ref(from));
+                || (is(git::rescue_refs) && mirror.resolve_ref(from));
     if (is("refs/") && !here && !mirror.fetch_ref(from))
       return mirror.resolve_short(from);
+    if (is(git::rescue_refs) && !here)
+      git::fetch_rescued_lfs(mirror, from);
     return mirror.resolve_ref(from);
   };
   if (request.new_branch && mirror.resolve_branch(request.branch))

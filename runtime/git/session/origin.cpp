@@ -282,8 +282,6 @@ void git_service::stop_lfs() {
 void git_service::refuse_without_contents(const transfer_grant& who,
                                           const git::mirror& mirror,
                                           const std::string& commit) {
-  if (!git::lfs_store::available())
-    return;
   auto store = lfs_of(who.project, mirror, true);
   auto look = [&](const std::string& id, const git::lfs_object& object) {
     try {
