@@ -21,6 +21,9 @@ namespace fs = std::filesystem;
 
 using clock = std::chrono::steady_clock;
 
+// How often a merge that nobody has reviewed follows a target that moves.
+constexpr int max_merges = 5;
+
 // Mirrors that were made under a narrow mask, before sessions had users of
 // their own. The top comes last, so that who is interrupted begins again.
 void open_to_sessions(const fs::path& objects) {
@@ -231,9 +234,20 @@ merge_result git_service::run(const merge_review& request) {
   const auto& review = request.review;
   auto message = "Merge branch '" + review.branch + "' into " + review.target
                  + "\n\nReview: " + review.id + '\n';
-  auto merged =
-    git::merge({open(request.project), review.target, review.base,
-                review.commit, author_of(request.by), std::move(message)});
+  git::merge_spec spec{open(request.project), review.target,
+                       review.base,           review.commit,
+                       author_of(request.by), std::move(message)};
+  auto merged = git::merge(spec);
+  // What nobody has looked at goes wherever the target is now.
+  for (int i = 0;
+       i < max_merges && review.skipped && merged.end == git::merge_end::stale;
+       ++i) {
+    auto tip = spec.mirror.resolve_branch(spec.target);
+    if (!tip)
+      break; // it is gone
+    spec.base = *tip;
+    merged = git::merge(spec);
+  }
   merge_result result;
   result.commit = std::move(merged.commit);
   result.files = std::move(merged.files);
