@@ -44,6 +44,8 @@ std::vector<std::string> settings() {
         "maintenance.auto=false", "commit.gpgSign=false",
         "submodule.recurse=false", "advice.addEmbeddedRepo=false",
         "i18n.commitEncoding=UTF-8", "advice.detachedHead=false",
+        // It could not go on where a killed git has left its lock.
+        "rerere.enabled=false",
         // Larger files go through in pieces, and not for the tightest pack:
         // somebody waits.
         "core.bigFileThreshold=32m", "pack.compression=1"})

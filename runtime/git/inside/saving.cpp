@@ -54,6 +54,15 @@ void unlock_for(const repo::facts& at, bool checkin) {
   }
 }
 
+// With a commit git puts back what `git merge --squash --autostash` has put
+// aside. Where that does not fit any more it is in the stash as well.
+void commit_put_back(const repo& in, const saving& what) {
+  if (auto index = take_inventory(in); !index || !index->conflicts.empty())
+    return;
+  stage_all(in, stage_mode::commit);
+  commit_staged(in, what.by, what.message);
+}
+
 committed commit_all(const repo& in, const repo::facts& at, const saving& what,
                      std::optional<inventory> index) {
   if (!index) {
@@ -73,7 +82,11 @@ committed commit_all(const repo& in, const repo::facts& at, const saving& what,
                        staged.without_commit.end());
   result.inside.insert(result.inside.end(), staged.embedded.begin(),
                        staged.embedded.end());
+  std::error_code none;
+  const auto puts_back = fs::exists(at.dir / "MERGE_AUTOSTASH", none);
   commit_staged(in, what.by, what.message);
+  if (puts_back)
+    commit_put_back(in, what);
   return result;
 }
 

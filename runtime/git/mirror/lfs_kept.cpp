@@ -41,10 +41,19 @@ std::optional<std::string> find_object(const mirror& mirror,
   return result.out.substr(begin, end - begin);
 }
 
-// "<sid>/lfs", or "<sid>/2/lfs" beside another node's.
+// "<sid>", or "<sid>/2" and so on where another node has the first; what comes
+// before the names of a session's work.
+std::string_view place_of_work(std::string_view name) {
+  auto end = std::min(name.find('/'), name.size());
+  auto second = std::min(name.find('/', end + 1), name.size());
+  auto number = name.substr(end).substr(0, second - end);
+  auto is_place = number.size() > 1
+                  && number.find_first_not_of("0123456789", 1) == number.npos;
+  return name.substr(0, is_place ? second : end);
+}
+
 bool is_lfs_of_session(std::string_view name) {
-  auto rest = name.substr(std::min(name.find('/'), name.size()));
-  return rest == "/lfs" || rest == "/2/lfs";
+  return name.substr(place_of_work(name).size()) == "/lfs";
 }
 
 } // namespace
@@ -61,13 +70,9 @@ std::vector<std::string> rescued_lfs(const mirror& mirror) {
 }
 
 void fetch_rescued_lfs(const mirror& mirror, const std::string& name) {
-  auto end = name.find('/', rescue_refs.size());
-  if (end == name.npos)
-    return;
-  auto space = name.substr(0, end);
-  mirror.fetch_ref(space + "/lfs");
-  if (name.compare(end, 3, "/2/") == 0)
-    mirror.fetch_ref(space + "/2/lfs");
+  auto work = std::string_view{name}.substr(rescue_refs.size());
+  mirror.fetch_ref(std::string{rescue_refs} + std::string{place_of_work(work)}
+                   + "/lfs");
 }
 
 unique_fd kept_contents(const mirror& mirror,

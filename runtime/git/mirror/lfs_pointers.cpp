@@ -1,5 +1,6 @@
 #include "runtime/git/mirror/lfs_pointers.hpp"
 
+#include "runtime/base/fd.hpp"
 #include "runtime/base/throw_errno.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"

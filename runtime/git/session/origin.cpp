@@ -287,13 +287,14 @@ void git_service::refuse_without_contents(const transfer_grant& who,
     try {
       store.fetch(object);
     } catch (const refused& why) {
-      throw refused(errc::conflict,
-                    "`" + git::path_of_new(mirror.path(), commit, id)
-                      + "` is kept by Git LFS, and the upstream has not got "
-                        "its contents: push without --no-verify, or first `git "
-                        "lfs push origin "
-                      + for_shell(who.session.branch)
-                      + "`, or take it out of Git LFS (" + why.what() + ')');
+      throw refused(
+        errc::conflict,
+        "`" + git::sentence_of(git::path_of_new(mirror.path(), commit, id))
+          + "` is kept by Git LFS, and the upstream has not got "
+            "its contents: push without --no-verify, or first `git "
+            "lfs push origin "
+          + for_shell(who.session.branch) + "`, or take it out of Git LFS ("
+          + why.what() + ')');
     }
   };
   git::visit_new_pointers(mirror.path(), commit, look);
