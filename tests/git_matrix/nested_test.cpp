@@ -432,5 +432,7 @@ TEST_CASE("a session's own repository by SHA-256 is named, and stays") {
   auto what = refusal_of([&] { at.check_in(); });
   CHECK(what.code == errc::conflict);
   CHECK_THAT(what.message, Catch::Contains("it keeps objects by sha256"));
+  CHECK(refusal_of([&] { at.git().state(""); }).code == errc::conflict);
+  CHECK(refusal_of([&] { at.git().diff({at.base}); }).code == errc::conflict);
   CHECK_THROWS_AS(at.rescue(), refused);
 }

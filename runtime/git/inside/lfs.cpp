@@ -18,7 +18,7 @@ namespace {
 constexpr const char* what_looking_is = "look for files of Git LFS";
 constexpr std::size_t max_pointer = 1024;
 constexpr std::size_t max_list = std::size_t{1} << 30; // of objects
-// The ids of objects that may be pointers, line by line, each once.
+// The ids of objects that may be pointers.
 std::vector<std::string> small_files(const repo& in,
                                      const std::vector<std::string>& tips,
                                      const std::vector<std::string>& known) {
