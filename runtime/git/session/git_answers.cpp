@@ -57,11 +57,17 @@ bool is_work_name(std::string_view name) {
          || name == "autostash" || name == "lfs";
 }
 
+// Of a text that names files, which may have line breaks.
+std::string one_line(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  return sentence_of(text);
+}
+
 std::optional<std::string> optional_sentence(const json& answer,
                                              const char* key) {
   if (!answer.contains(key))
     return std::nullopt;
-  return sentence_of(answer.at(key).get<std::string>());
+  return one_line(answer.at(key).get<std::string>());
 }
 
 std::vector<named_object> named_objects(const json& value) {
@@ -75,7 +81,7 @@ std::vector<named_object> named_objects(const json& value) {
       bad_answer("a name");
     if (names.insert(name).second)
       result.push_back({name, commit_id(one.at("id")),
-                        sentence_of(one.at("holds").get<std::string>())});
+                        one_line(one.at("holds").get<std::string>())});
   }
   return result;
 }

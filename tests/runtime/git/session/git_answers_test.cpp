@@ -65,6 +65,15 @@ TEST_CASE("answers from inside are read") {
   CHECK_FALSE(read.complete);
 }
 
+TEST_CASE("what names a file with a line break is not cut there") {
+  auto text = saved_text;
+  text.replace(text.find("a note"), 6, "of a\\nb; and c");
+  text.replace(text.find("branch side"), 11, "branch of a\\nb");
+  auto read = read_saved_work(text, true);
+  CHECK(read.note == "of a b; and c");
+  CHECK(read.named.front().holds == "branch of a b");
+}
+
 TEST_CASE("no answer from inside is more than refused") {
   test::fuzz_effort effort{5'000};
   std::mt19937 random{effort.seed()};
