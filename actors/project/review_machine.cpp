@@ -217,7 +217,7 @@ step merged(review_record review, const merge_result& result, unix_ms now) {
   }
   // A person looks once more; a command can do so more often, while others of
   // this project are merged before it.
-  const auto most = review.decided_by.empty() ? max_attempts : 2;
+  const auto most = review.decided_by.empty() ? max_attempts : 2u;
   if (review.attempt < most)
     return {std::move(review), action::retarget};
   auto reason = review.target + " has moved again";
