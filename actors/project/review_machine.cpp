@@ -10,6 +10,9 @@ namespace greenroom::review {
 
 namespace {
 
+// How often a command judges a commit, each time against a target that moved.
+constexpr std::uint32_t max_attempts = 8;
+
 constexpr const char* merging = "approved, being merged";
 constexpr const char* still_running =
   "the review is running; wait until it has ended";
@@ -212,7 +215,10 @@ step merged(review_record review, const merge_result& result, unix_ms now) {
     default:
       break;
   }
-  if (review.attempt == 1)
+  // A person looks once more; a command can do so more often, while others of
+  // this project are merged before it.
+  const auto most = review.decided_by.empty() ? max_attempts : 2u;
+  if (review.attempt < most)
     return {std::move(review), action::retarget};
   auto reason = review.target + " has moved again";
   return ended(std::move(review), review_status::stale, std::move(reason), now);

@@ -691,6 +691,59 @@ TEST_CASE("a push of files of Git LFS without their contents is refused") {
   CHECK(contents_in(node.upstream()) == 2);
 }
 
+TEST_CASE("what a clone pushes of Git LFS is checked in with its contents "
+          "only") {
+  if (!has_lfs())
+    return;
+  node_process node{with_git()};
+  git_session session{node, {{"new_branch", "work"}}};
+  temp_dir home;
+  // git-lfs is not asked to bring them.
+  auto pushed =
+    script_in(home.path(),
+              "git clone -q '" + session.url() + "' mine; cd mine\n" + use_lfs
+                + "seq 9000 >new.bin; git add -A; git commit -qm New\n"
+                  "git push -q --no-verify origin work");
+  INFO(pushed.err);
+  REQUIRE(pushed.ok());
+  auto refused = expect(409, session.user.checkin({{"skip_review", true}}));
+  CHECK_THAT(refused.message(),
+             Catch::Contains("`new.bin` is kept by Git LFS"));
+  CHECK(session.user.status() == "active");
+  CHECK(node.git({"branch", "--list", "work"}).empty());
+  const auto begin = refused.message().find("git lfs push");
+  REQUIRE(begin != std::string::npos);
+  const auto told =
+    refused.message().substr(begin, refused.message().find('`', begin) - begin);
+  auto pasted = script_in(home.path() / "mine", told);
+  INFO(pasted.err);
+  REQUIRE(pasted.ok());
+  expect(200, session.user.checkin({{"skip_review", true}}));
+  CHECK(contents_in(node.upstream()) == 1);
+}
+
+TEST_CASE("rescued work is checked in with its contents of Git LFS") {
+  if (!has_lfs())
+    return;
+  node_process node{with_git()};
+  git_session first{node, {{"new_branch", "first"}}};
+  auto made = first.user.run(std::string{"set -e\n"} + use_lfs
+                             + "seq 9000 >new.bin; git add -A\n"
+                               "git commit -qm New\n");
+  INFO(made.dump());
+  REQUIRE(made["exit_code"] == 0);
+  expect(200, first.user.remove());
+  CHECK(contents_in(node.upstream()) == 0);
+  const auto from = "refs/greenroom/rescue/" + first.user.id() + "/heads/first";
+  git_session second{node, {{"new_branch", "second"}, {"from_ref", from}}};
+  auto pulled = second.user.run(std::string{"set -e\n"} + use_lfs
+                                + "git lfs pull; tail -1 new.bin");
+  INFO(pulled.dump());
+  CHECK(pulled["stdout"] == "9000\n");
+  expect(200, second.user.checkin({{"skip_review", true}}));
+  CHECK(contents_in(node.upstream()) == 1);
+}
+
 TEST_CASE("what a refused check-in says of Git LFS helps as it is pasted") {
   if (!has_lfs())
     return;

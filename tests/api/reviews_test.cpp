@@ -1,6 +1,10 @@
 // From a check-in to a merge: judged by a command, by a person, or by nobody.
 #include "tests/api/demo.hpp"
 
+#include <future>
+#include <memory>
+#include <vector>
+
 using namespace greenroom::test;
 
 namespace {
@@ -313,6 +317,27 @@ TEST_CASE("of two that change the same line one is merged, one conflicts") {
   CHECK(two.status() == "ended");
   node.git({"fsck", "--strict"});
   run_git(node.data_dir() / "repos/demo.git", {"fsck", "--strict"});
+}
+
+TEST_CASE("all that are checked in at once without a review are merged") {
+  node_process node;
+  std::vector<std::unique_ptr<session_user>> users;
+  for (int i = 0; i < 6; ++i) {
+    auto name = std::to_string(i);
+    users.push_back(
+      std::make_unique<session_user>(node, json{{"new_branch", "b" + name}}));
+    users.back()->run("echo " + name + " > " + name + ".txt");
+  }
+  std::vector<std::future<http_reply>> replies;
+  for (const auto& user : users)
+    replies.push_back(std::async(std::launch::async, [&user] {
+      return user->checkin({{"auto_merge", true}, {"skip_review", true}});
+    }));
+  for (auto& reply : replies)
+    CHECK(expect(200, reply.get()).data()["merge"]["status"] == "merged");
+  for (int i = 0; i < 6; ++i)
+    CHECK(node.git({"show", "main:" + std::to_string(i) + ".txt"})
+          == std::to_string(i));
 }
 
 TEST_CASE("what was approved before main moved is looked at once more") {

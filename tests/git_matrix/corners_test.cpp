@@ -136,6 +136,8 @@ constexpr corner corners[] = {
    R"~(git config url.https://nowhere.invalid/.insteadOf git://; echo a>a)~"},
   {"user.useConfigOnly",
    R"~(git config user.useConfigOnly true; git config --global --unset user.name; git config --global --unset user.email; git config user.name A; git config user.email a@b; echo a>a)~"},
+  {"rerere, and a lock that it left",
+   R"~(git config rerere.enabled true; : >.git/MERGE_RR.lock; echo a>a)~"},
   {"ssh signing",
    R"~(git config gpg.format ssh; git config commit.gpgSign true; git config user.signingKey ~/nokey; echo a>a)~"},
   {"no reflog",

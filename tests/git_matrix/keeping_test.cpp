@@ -85,6 +85,27 @@ TEST_CASE("what ends an operation does so as it is pasted") {
   CHECK((run_git(at.w.upstream, {"show", "work:f"}) == "both") == finished);
 }
 
+TEST_CASE("what a squashed merge has put aside is checked in, or kept") {
+  const bool fits = GENERATE(true, false);
+  const std::string theirs = fits ? "" : "; echo theirs >d";
+  matrix_row at{"echo base >f; echo d >d; git add .; git commit -qm base\n"
+                "git checkout -qb side; echo side >f"
+                + theirs
+                + "; git commit -qam side\n"
+                  "git checkout -q work; echo work >f; git commit -qam work\n"
+                  "echo mine >d\n"
+                  "git merge --squash --autostash side && false || true\n"
+                  "echo both >f; git add f; [ -f .git/MERGE_AUTOSTASH ]"};
+  auto result = at.check_in();
+  CHECK(run_git(at.w.upstream, {"show", "work:f"}) == "both");
+  CHECK(run_git(at.w.upstream, {"show", "work:d"})
+        == (fits ? "mine" : "theirs"));
+  auto kept = at.kept(result.rescued);
+  CHECK(kept == (fits ? names{"heads/side"} : names{"heads/side", "stash"}));
+  if (!fits)
+    CHECK(at.in_rescue("stash:d") == "mine");
+}
+
 TEST_CASE("what is beside the branch is kept under names that say what it is") {
   struct row {
     const char* script;
@@ -211,6 +232,16 @@ TEST_CASE("linked work trees are kept") {
   auto kept = at.kept(at.check_in().rescued);
   CHECK(kept == names{"worktrees/_wt/detached", "worktrees/_wt/tree"});
   CHECK(at.in_rescue("worktrees/_wt/tree:b") == "2");
+}
+
+TEST_CASE("commits of a linked work tree whose files are gone are kept") {
+  matrix_row at{"git worktree add -q --detach ~/wt; cd ~/wt; echo 1 >a\n"
+                "git add a; git commit -qm 1; rm -r ~/wt"};
+  auto result = at.check_in().rescued;
+  CHECK(at.kept(result) == names{"worktrees/wt/detached"});
+  CHECK(at.in_rescue("worktrees/wt/detached:a") == "1");
+  REQUIRE(result.note);
+  CHECK_THAT(*result.note, Catch::Contains("could not be reached"));
 }
 
 TEST_CASE("a damaged index costs nothing but what was staged") {

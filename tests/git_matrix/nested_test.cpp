@@ -382,3 +382,57 @@ TEST_CASE("contents of Git LFS are kept wherever they are") {
   auto oid = run_git(at.w.upstream, {"ls-tree", "--name-only", commit});
   CHECK(at.in_rescue(rows[which].name + (':' + oid)).starts_with("1\n2\n"));
 }
+
+TEST_CASE("a repository is kept whatever its directory is called") {
+  const auto name = GENERATE(as<std::string>{}, R"($'new\nline')",
+                             R"($'esc\e[31m')", R"($'caf\xe9')");
+  matrix_row at{"git init -q -b main " + name + "; cd " + name
+                + "; echo 1 >f; git add f; git commit -qm 1; echo 2 >g"};
+  auto result = GENERATE(true, false) ? at.check_in().rescued : at.rescue();
+  CHECK_FALSE(leaves(result));
+  std::size_t commits = 0;
+  std::size_t files = 0;
+  for (const auto& one : at.kept(result)) {
+    commits += one.starts_with("nested/") && one.ends_with("/heads/main");
+    files += one.starts_with("nested/") && one.ends_with("/tree");
+  }
+  CHECK(commits == 1);
+  CHECK(files == 1);
+}
+
+TEST_CASE("a repository that keeps objects by SHA-256 costs its own commits") {
+  matrix_row at{"git init -q -b main --object-format=sha256 svc; cd svc\n"
+                "echo 1 >f; git add f; git commit -qm 1; echo 2 >g; cd ..\n"
+                "git init -q -b main fine; cd fine; echo 3 >f; git add f\n"
+                "git commit -qm 1; cd ..; echo 4 >other"};
+  SECTION("check-in") {
+    auto result = at.check_in().rescued;
+    CHECK(leaves(result));
+    check_note(result, "svc");
+    CHECK(at.kept(result)
+          == names{"nested/svc/tree", "nested/fine/heads/main"});
+    CHECK(run_git(at.w.upstream, {"show", "work:other"}) == "4");
+  }
+  SECTION("rescue") {
+    auto result = at.rescue();
+    CHECK(leaves(result));
+    check_note(result, "it keeps objects by sha256");
+    CHECK(at.kept(result)
+          == names{"tree", "nested/svc/tree", "nested/fine/heads/main"});
+    CHECK(at.in_rescue("tree:other") == "4");
+  }
+  CHECK(at.in_rescue("nested/svc/tree:f") == "1");
+  CHECK(at.in_rescue("nested/svc/tree:g") == "2");
+}
+
+TEST_CASE("a session's own repository by SHA-256 is named, and stays") {
+  matrix_row at{":"};
+  at.in_session("rm -rf .git; git init -q -b work --object-format=sha256\n"
+                "echo 1 >mine; git add mine; git commit -qm 1");
+  auto what = refusal_of([&] { at.check_in(); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains("it keeps objects by sha256"));
+  CHECK(refusal_of([&] { at.git().state(""); }).code == errc::conflict);
+  CHECK(refusal_of([&] { at.git().diff({at.base}); }).code == errc::conflict);
+  CHECK_THROWS_AS(at.rescue(), refused);
+}

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
 #include <stdexcept>
 #include <string_view>
@@ -122,23 +123,33 @@ private:
   bool names_drivers_ = false;
 };
 
-std::set<std::string> changed(const repository_git& git,
-                              const std::string& from, const std::string& to) {
-  auto result = must(
-    git, {{"diff-tree", "-r", "-z", "--name-only", "--no-renames", from, to}});
-  auto paths = parts(result.out, '\0');
-  return {paths.begin(), paths.end()};
+// The paths of what differs, and what is there in `to`: its mode and id.
+std::map<std::string, std::string> changed(const repository_git& git,
+                                           const std::string& from,
+                                           const std::string& to) {
+  auto result =
+    must(git, {{"diff-tree", "-r", "-z", "--no-renames", from, to}});
+  // ":<mode> <mode> <id> <id> M", <path>, and so on
+  auto words = parts(result.out, '\0');
+  std::map<std::string, std::string> paths;
+  for (std::size_t i = 0; i + 1 < words.size(); i += 2)
+    if (words[i].size() > 96)
+      paths.emplace(std::move(words[i + 1]),
+                    words[i].substr(8, 7) + words[i].substr(56, 40));
+  return paths;
 }
 
-// Files that both sides have changed and whose driver is not git's own.
+// Files that each side has changed in its own way, and whose driver is not
+// git's own.
 void refuse_drivers(const repository_git& git,
                     const attribute_files& attributes, const std::string& base,
                     const std::string& target, const std::string& branch,
                     merge_trial& trial) {
   auto ours = changed(git, base, target);
   std::string both;
-  for (const auto& path : changed(git, base, branch))
-    if (ours.contains(path))
+  for (const auto& [path, what] : changed(git, base, branch))
+    if (auto other = ours.find(path);
+        other != ours.end() && other->second != what)
       both += path + '\0';
   if (both.empty())
     return;

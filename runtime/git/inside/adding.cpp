@@ -1,4 +1,5 @@
 // `git add -A`, and what it takes to have as much of it as can be had.
+#include "runtime/base/hex.hpp"
 #include "runtime/git/inside/finding.hpp"
 #include "runtime/git/inside/staging.hpp"
 
@@ -23,9 +24,10 @@ bool is_below(const std::string& path, const std::vector<std::string>& places) {
   });
 }
 
-// Repositories below that are not in the index yet and have no commit. git
-// lists nothing beside an unusable one; of the rest of `without` there may be
-// more than a command line takes.
+// Repositories below that are not in the index yet and have no commit, or none
+// that git could add since they keep objects by SHA-256. git lists nothing
+// beside an unusable one; of the rest of `without` there may be more than a
+// command line takes.
 std::vector<std::string>
 without_commit(const repo& in, const std::vector<std::string>& env,
                const std::vector<std::string>& without,
@@ -39,9 +41,11 @@ without_commit(const repo& in, const std::vector<std::string>& env,
     if (!path.ends_with('/'))
       continue;
     path.pop_back();
-    if (!is_below(path, without)
-        && !repo{in.top() / path, {}}.find(
-          {{"rev-parse", "-q", "--verify", "HEAD"}}))
+    if (is_below(path, without))
+      continue;
+    auto head =
+      repo{in.top() / path, {}}.find({{"rev-parse", "-q", "--verify", "HEAD"}});
+    if (!head || head->size() != sha1_digits)
       result.push_back(std::move(path));
   }
   return result;
@@ -94,9 +98,9 @@ struct attempt {
   std::vector<std::string> raw{};     // of `without`, to be added as they are
 };
 
-// git tells of an embedded repository when it adds it, so only once. What is
-// left out goes by its input: there may be more than a command line takes.
-command_result add(const repo& in, const attempt& how, staged_files& staged) {
+// What is left out goes by its input: there may be more than a command line
+// takes.
+command_result add(const repo& in, const attempt& how) {
   git_call call{{"add", "--all", "--ignore-errors", "--pathspec-from-file=-",
                  "--pathspec-file-nul"},
                 {},
@@ -105,13 +109,7 @@ command_result add(const repo& in, const attempt& how, staged_files& staged) {
     call.args.push_back("--sparse");
   for (const auto& pathspec : all_but(how.without))
     call.input += pathspec + '\0';
-  auto result = in.run(call);
-  constexpr std::string_view added =
-    "warning: adding embedded git repository: ";
-  for (const auto& line : split(result.err, '\n'))
-    if (line.starts_with(added))
-      staged.embedded.push_back(line.substr(added.size()));
-  return result;
+  return in.run(call);
 }
 
 bool is_denied(const std::string& complaint) {
@@ -304,7 +302,7 @@ command_result add_what_can_be(const repo& in, attempt next,
       next.without.push_back(std::move(file.path));
     }
   for (int i = 0;; ++i) {
-    auto result = add(in, next, staged);
+    auto result = add(in, next);
     if (i < max_tries && get_around(in, complaints(result), next, staged))
       continue;
     for (const auto& path : next.raw)
@@ -354,11 +352,11 @@ staged_files stage_all(const repo& in, stage_mode mode,
     staged.left_out.push_back(file.described());
     first.without.push_back(file.path);
   }
-  auto result = add(in, first, staged);
+  auto result = add(in, first);
   if (mode != stage_mode::commit && !result.ok()
       && is_about_a_repository(complaints(result))) {
     leave_unusable(in, first, staged);
-    result = add(in, first, staged);
+    result = add(in, first);
   }
   if (!result.ok()) {
     staged.without_commit =
@@ -366,13 +364,17 @@ staged_files stage_all(const repo& in, stage_mode mode,
     first.without.insert(first.without.end(), staged.without_commit.begin(),
                          staged.without_commit.end());
     if (!staged.without_commit.empty())
-      result = add(in, first, staged);
+      result = add(in, first);
   }
   auto all = complaints(result);
   if (mode != stage_mode::commit && (!result.ok() || has_closed(in, all))) {
     result = add_what_can_be(in, std::move(first), staged);
     all = complaints(result);
   }
+  // git says which it adds, but not by names as they are.
+  if (staged.repositories)
+    if (auto index = take_inventory(in, env))
+      staged.embedded = std::move(index->gitlinks);
   auto closed = has_closed(in, all);
   // A sparse checkout has files outside: they are left, to be rescued.
   staged.outside =

@@ -1,11 +1,12 @@
 #include "runtime/git/inside/lfs.hpp"
 
-#include "runtime/base/hex.hpp"
+#include "runtime/git/common/lfs_pointer.hpp"
 #include "runtime/git/inside/hashed_contents.hpp"
 #include "runtime/git/inside/staging.hpp"
 
 #include <algorithm>
-#include <map>
+#include <cstdlib>
+#include <set>
 #include <utility>
 
 namespace greenroom::git {
@@ -17,31 +18,10 @@ namespace {
 constexpr const char* what_looking_is = "look for files of Git LFS";
 constexpr std::size_t max_pointer = 1024;
 constexpr std::size_t max_list = std::size_t{1} << 30; // of objects
-constexpr std::string_view first_line =
-  "version https://git-lfs.github.com/spec/v1\n";
-
-std::string oid_of(std::string_view pointer) {
-  constexpr std::string_view mark = "\noid sha256:";
-  auto at = pointer.find(mark);
-  if (!pointer.starts_with(first_line) || at == pointer.npos)
-    return {};
-  auto oid = std::string{pointer.substr(at + mark.size(), 64)};
-  return is_hex(oid, sha256_digits) ? oid : std::string{};
-}
-
-std::uint64_t size_of(std::string_view pointer) {
-  constexpr std::string_view mark = "\nsize ";
-  auto at = pointer.find(mark);
-  if (at == pointer.npos)
-    return 0;
-  return std::strtoull(
-    std::string{pointer.substr(at + mark.size(), 20)}.c_str(), nullptr, 10);
-}
-
-// Paths by the ids of objects that may be pointers.
-std::map<std::string, std::string>
-small_files(const repo& in, const std::vector<std::string>& tips,
-            const std::vector<std::string>& known) {
+// The ids of objects that may be pointers.
+std::vector<std::string> small_files(const repo& in,
+                                     const std::vector<std::string>& tips,
+                                     const std::vector<std::string>& known) {
   // Of a partial clone not all is here, and no more of it is fetched.
   git_call list{{"rev-list", "--objects", "--missing=allow-any", "--stdin"}};
   list.max_output = max_list;
@@ -49,13 +29,10 @@ small_files(const repo& in, const std::vector<std::string>& tips,
     list.input += tip + '\n';
   for (const auto& commit : known)
     list.input += '^' + commit + '\n';
-  std::map<std::string, std::string> paths;
   std::string ids;
   for (const auto& line : split(in.ask(list, what_looking_is), '\n'))
-    if (auto space = line.find(' '); space == 40 && line.size() > 41) {
-      paths.emplace(line.substr(0, 40), line.substr(41));
+    if (auto space = line.find(' '); space == 40 && line.size() > 41)
       ids += line.substr(0, 40) + '\n';
-    }
   if (ids.empty())
     return {};
   auto told = in.ask(
@@ -65,16 +42,16 @@ small_files(const repo& in, const std::vector<std::string>& tips,
      -1,
      max_list},
     what_looking_is);
-  std::map<std::string, std::string> result;
+  std::vector<std::string> result;
   for (const auto& line : split(told, '\n'))
     if (line.compare(40, 6, " blob ") == 0
         && std::strtoull(line.c_str() + 46, nullptr, 10) <= max_pointer)
-      result.emplace(line.substr(0, 40), paths[line.substr(0, 40)]);
+      result.push_back(line.substr(0, 40));
   return result;
 }
 
-// Contents by the ids of such files, of those that look like pointers.
-void add_pointers(std::map<std::string, std::string>& to, const repo& in,
+// What those of such files point to that are pointers.
+void add_pointers(std::set<std::string>& to, const repo& in,
                   const std::string& ids) {
   constexpr std::string_view blob = " blob ";
   constexpr std::size_t id_size = 40;
@@ -90,18 +67,18 @@ void add_pointers(std::map<std::string, std::string>& to, const repo& in,
       std::strtoull(line.c_str() + id_size + blob.size(), nullptr, 10);
     auto text = told.substr(std::min(at, told.size()), size);
     at += size + 1;
-    if (text.starts_with(first_line))
-      to.emplace(line.substr(0, id_size), std::move(text));
+    if (auto found = read_pointer(text))
+      to.insert(std::move(found->oid));
   }
 }
 
-std::map<std::string, std::string>
-pointers(const repo& in, const std::map<std::string, std::string>& files) {
+std::set<std::string> pointed_to(const repo& in,
+                                 const std::vector<std::string>& files) {
   constexpr std::size_t at_once = 10'000; // 1 KiB each
-  std::map<std::string, std::string> result;
+  std::set<std::string> result;
   std::string ids;
   std::size_t asked = 0;
-  for (const auto& [id, path] : files) {
+  for (const auto& id : files) {
     ids += id + '\n';
     if (++asked % at_once == 0 || asked == files.size())
       add_pointers(result, in, std::exchange(ids, {}));
@@ -120,43 +97,29 @@ fs::path lfs_directory(const repo::facts& at, const std::string& storage) {
   return at.common / (storage.empty() ? "lfs" : storage) / "objects";
 }
 
-std::vector<lfs_file> lfs_files(const repo& in, const fs::path& store,
-                                const std::vector<std::string>& tips,
-                                const std::vector<std::string>& known) {
+std::vector<fs::path> lfs_contents_of(const repo& in, const fs::path& store,
+                                      const std::vector<std::string>& tips,
+                                      const std::vector<std::string>& known) {
   std::error_code none;
   if (tips.empty() || !fs::exists(store, none))
     return {};
-  std::vector<lfs_file> result;
-  const auto files = small_files(in, tips, known);
-  for (const auto& [id, pointer] : pointers(in, files)) {
-    auto oid = oid_of(pointer);
-    if (oid.empty())
-      continue;
-    auto contents = store / oid.substr(0, 2) / oid.substr(2, 2) / oid;
-    if (!fs::is_regular_file(contents, none))
-      contents.clear();
-    result.push_back(
-      {files.at(id), oid, size_of(pointer), std::move(contents)});
-  }
+  std::vector<fs::path> result;
+  for (const auto& oid : pointed_to(in, small_files(in, tips, known)))
+    if (auto contents = store / oid.substr(0, 2) / oid.substr(2, 2) / oid;
+        fs::is_regular_file(contents, none))
+      result.push_back(std::move(contents));
   return result;
 }
 
 std::optional<std::string> save_contents(const repo& in, const repo::facts& at,
-                                         const std::vector<lfs_file>& files,
+                                         const std::vector<fs::path>& files,
                                          const author& by) {
-  std::vector<fs::path> paths;
-  std::vector<std::string> oids;
-  for (const auto& file : files)
-    if (!file.contents.empty()) {
-      paths.push_back(file.contents);
-      oids.push_back(file.oid);
-    }
-  if (oids.empty())
+  if (files.empty())
     return std::nullopt;
-  const auto ids = hash_contents(in, at, paths);
+  const auto ids = hash_contents(in, at, files);
   std::string entries;
   for (std::size_t i = 0; i < ids.size(); ++i)
-    entries += "100644 " + ids[i] + '\t' + oids[i] + '\n';
+    entries += "100644 " + ids[i] + '\t' + files[i].filename().string() + '\n';
   scratch_index index;
   in.ask({{"update-index", "--add", "--index-info"}, entries, index.env()},
          "keep files of Git LFS");

@@ -1,5 +1,6 @@
 #include "runtime/git/inside/looking.hpp"
 
+#include "runtime/base/hex.hpp"
 #include "runtime/git/inside/staging.hpp"
 
 #include <algorithm>
@@ -120,6 +121,8 @@ checkout_status status(const checkout_paths& paths) {
     } else if (!line.starts_with("# ")) {
       ++found.dirty_files;
     }
+  if (found.head && found.head->size() != sha1_digits)
+    in.look(); // which refuses it
   return found;
 }
 

@@ -87,11 +87,6 @@ std::string answer_of(const saving& what, const savings& made) {
   json answer;
   if (!what.branch.empty())
     answer["tip"] = or_null(made.tip);
-  for (const auto& file : made.lfs)
-    answer["lfs"].push_back({{"path", file.path},
-                             {"oid", file.oid},
-                             {"size", file.size},
-                             {"is_here", !file.contents.empty()}});
   answer["named"] = json::array();
   for (const auto& one : made.named.objects)
     answer["named"].push_back(

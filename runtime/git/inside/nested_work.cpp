@@ -32,20 +32,32 @@ std::string one_part(const std::string& path, std::set<std::string>& taken) {
   return result;
 }
 
-std::vector<fs::path> linked(const repo& in, const repo::facts& at) {
+struct linked_tree {
+  fs::path path;
+  std::string detached; // its HEAD, if that is on no branch
+};
+
+std::vector<linked_tree> linked(const repo& in, const repo::facts& at) {
   std::error_code none;
   if (!fs::exists(at.common / "worktrees", none))
     return {};
   auto text = in.ask({{"worktree", "list", "--porcelain", "-z"}},
                      "list linked work trees");
   constexpr std::string_view mark = "worktree ";
-  std::vector<fs::path> result;
-  auto main = fs::weakly_canonical(in.top());
+  constexpr std::string_view head = "HEAD ";
+  std::vector<linked_tree> result;
+  std::string last;
   for (const auto& line : split(text, '\0'))
     if (line.starts_with(mark))
-      if (fs::path path = line.substr(mark.size());
-          fs::weakly_canonical(path) != main)
-        result.push_back(std::move(path));
+      result.push_back({line.substr(mark.size()), {}});
+    else if (line.starts_with(head))
+      last = line.substr(head.size());
+    else if (line == "detached" && !result.empty())
+      result.back().detached = last;
+  auto main = fs::weakly_canonical(in.top());
+  std::erase_if(result, [&](const auto& one) {
+    return fs::weakly_canonical(one.path) == main;
+  });
   return result;
 }
 
@@ -92,10 +104,10 @@ public:
               std::vector<std::string> inside, bool ignored,
               const std::string& shown, int depth) {
     guard("linked work trees", [&] {
-      for (const auto& path : linked(in, at))
-        if (mark_done(path))
-          guard("the linked work tree " + path.string(),
-                [&] { add_linked(path, depth); });
+      for (const auto& tree : linked(in, at))
+        if (mark_done(tree.path))
+          guard("the linked work tree " + tree.path.string(),
+                [&] { add_linked(tree, depth); });
     });
     beside(in, at, std::move(inside), ignored, shown, depth);
   }
@@ -138,9 +150,17 @@ private:
     return done_.insert(none ? path.lexically_normal() : real).second;
   }
 
-  void add_linked(const fs::path& path, int depth) {
+  void add_linked(const linked_tree& tree, int depth) {
+    const auto& path = tree.path;
     std::error_code none;
     if (!fs::exists(path / ".git", none)) {
+      // Of a repository inside only a work tree can be asked what is its own.
+      if (depth == 0 && !tree.detached.empty())
+        to_.objects.push_back(
+          {"worktrees/" + one_part(path.filename(), taken_) + "/detached",
+           tree.detached,
+           "HEAD, which was on no branch, of the linked work tree "
+             + path.string()});
       add_note(to_, "the linked work tree " + path.string()
                       + " could not be reached, and what was not committed in "
                         "it is not kept");
@@ -216,7 +236,7 @@ private:
       ids.push_back(one.id);
     const auto store = lfs_directory(at, lfs_storage(inner));
     auto contents = save_contents(
-      inner, at, lfs_files(inner, store, ids, found.published), how_.by);
+      inner, at, lfs_contents_of(inner, store, ids, found.published), how_.by);
     auto work = is_known(found.boundary)
                   ? std::move(found.own)
                   : work_of_clone(inner, std::move(found), shown, how_.by);

@@ -44,6 +44,8 @@ std::vector<std::string> settings() {
         "maintenance.auto=false", "commit.gpgSign=false",
         "submodule.recurse=false", "advice.addEmbeddedRepo=false",
         "i18n.commitEncoding=UTF-8", "advice.detachedHead=false",
+        // It could not go on where a killed git has left its lock.
+        "rerere.enabled=false",
         // Larger files go through in pieces, and not for the tightest pack:
         // somebody waits.
         "core.bigFileThreshold=32m", "pack.compression=1"})
@@ -145,18 +147,23 @@ std::optional<std::string> repo::find(const git_call& call) const {
 }
 
 repo::facts repo::look() const {
-  auto result = run({{"rev-parse", "--git-dir", "--git-common-dir",
-                      "--git-path", "index", "--symbolic-full-name", "HEAD"}});
+  auto result =
+    run({{"rev-parse", "--show-object-format", "--git-dir", "--git-common-dir",
+          "--git-path", "index", "--symbolic-full-name", "HEAD"}});
   auto lines = split(result.out, '\n');
-  if (lines.size() < 3)
+  if (lines.size() < 4)
     fail("use the session's repository", result);
+  if (lines[0] != "sha1")
+    throw checkout_fault{"the session's repository cannot be used: it keeps "
+                         "objects by "
+                         + lines[0] + ", and the upstream by sha1"};
   facts found;
-  found.dir = top_ / lines[0];
-  found.common = top_ / lines[1];
-  found.index = top_ / lines[2];
-  if (result.ok() && lines.size() == 4) {
-    if (lines[3] != "HEAD")
-      found.head = lines[3];
+  found.dir = top_ / lines[1];
+  found.common = top_ / lines[2];
+  found.index = top_ / lines[3];
+  if (result.ok() && lines.size() == 5) {
+    if (lines[4] != "HEAD")
+      found.head = lines[4];
   } else {
     // A branch without a commit, or something else is called HEAD too.
     found.head = find({{"symbolic-ref", "-q", "HEAD"}});

@@ -54,6 +54,15 @@ void unlock_for(const repo::facts& at, bool checkin) {
   }
 }
 
+// With a commit git puts back what `git merge --squash --autostash` has put
+// aside. Where that does not fit any more it is in the stash as well.
+void commit_put_back(const repo& in, const saving& what) {
+  if (auto index = take_inventory(in); !index || !index->conflicts.empty())
+    return;
+  stage_all(in, stage_mode::commit);
+  commit_staged(in, what.by, what.message);
+}
+
 committed commit_all(const repo& in, const repo::facts& at, const saving& what,
                      std::optional<inventory> index) {
   if (!index) {
@@ -73,7 +82,11 @@ committed commit_all(const repo& in, const repo::facts& at, const saving& what,
                        staged.without_commit.end());
   result.inside.insert(result.inside.end(), staged.embedded.begin(),
                        staged.embedded.end());
+  std::error_code none;
+  const auto puts_back = fs::exists(at.dir / "MERGE_AUTOSTASH", none);
   commit_staged(in, what.by, what.message);
+  if (puts_back)
+    commit_put_back(in, what);
   return result;
 }
 
@@ -93,17 +106,13 @@ std::vector<std::string> tips_of(const std::vector<named_object>& objects,
   return {tips.begin(), tips.end()};
 }
 
-// Repositories inside have theirs. Those of the branch are known already.
+// Repositories inside have theirs.
 void add_lfs(savings& to, const repo& in, const repo::facts& at,
              const fs::path& store, const saving& what) {
   auto own = to.named.objects;
   std::erase_if(
     own, [](const auto& one) { return one.name.starts_with("nested/"); });
-  auto known = what.upstream;
-  if (to.tip)
-    known.push_back(*to.tip);
-  auto files = lfs_files(in, store, tips_of(own, {}), known);
-  files.insert(files.end(), to.lfs.begin(), to.lfs.end());
+  auto files = lfs_contents_of(in, store, tips_of(own, to.tip), what.upstream);
   if (auto contents = save_contents(in, at, files, what.by))
     to.named.objects.push_back({"lfs", *contents, lfs_contents});
 }
@@ -147,7 +156,7 @@ savings save_all(const checkout_paths& paths, const saving& what) {
     remove_odd_files(paths.checkout);
   auto in = repo::of(paths);
   // They only read, and git takes longer to start than to answer.
-  std::shared_future<std::string> storage =
+  std::future<std::string> storage =
     std::async(std::launch::async, [&] { return lfs_storage(in); });
   std::future<std::optional<inventory>> index;
   if (checkin)
@@ -182,12 +191,9 @@ savings save_all(const checkout_paths& paths, const saving& what) {
     guard(result, "repositories inside", [&] {
       add_others(result.named, in, at, done.inside, done.others, how);
     });
-  auto store = [&] { return lfs_directory(at, storage.get()); };
-  // Without them the branch must not go anywhere.
-  if (result.tip)
-    result.lfs = lfs_files(in, store(), {*result.tip}, what.upstream);
-  guard(result, "contents of Git LFS",
-        [&] { add_lfs(result, in, at, store(), what); });
+  guard(result, "contents of Git LFS", [&] {
+    add_lfs(result, in, at, lfs_directory(at, storage.get()), what);
+  });
   return result;
 }
 

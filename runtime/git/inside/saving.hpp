@@ -2,7 +2,6 @@
 #pragma once
 
 #include "runtime/git/common/author.hpp"
-#include "runtime/git/inside/lfs.hpp"
 #include "runtime/git/inside/named_work.hpp"
 #include "runtime/git/inside/repo.hpp"
 
@@ -29,7 +28,6 @@ struct saving {
 struct savings {
   std::optional<std::string> tip; // of saving::branch
   named_work named;
-  std::vector<lfs_file> lfs; // files that are new on the branch
 };
 
 /// Each part is saved by itself, and what cannot be is named in the note. A

@@ -52,7 +52,7 @@ private:
 void replace_index(const repo& in, const repo::facts& at);
 
 struct staged_files {
-  std::vector<std::string> embedded;       // repositories that are new there
+  std::vector<std::string> embedded;       // repositories in the index
   std::vector<std::string> without_commit; // those that git cannot add
   std::vector<std::string> unusable;       // those that are none
   // What it cannot read or does not take, each with the reason.

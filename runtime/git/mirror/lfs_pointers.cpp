@@ -1,12 +1,12 @@
 #include "runtime/git/mirror/lfs_pointers.hpp"
 
+#include "runtime/base/fd.hpp"
 #include "runtime/base/throw_errno.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 
 #include <fcntl.h>
 
-#include <charconv>
 #include <fstream>
 #include <stdexcept>
 
@@ -37,27 +37,7 @@ unique_fd list_small_files(const std::filesystem::path& mirror,
   return list;
 }
 
-std::string_view line_after(std::string_view text, std::string_view mark) {
-  auto at = text.find(mark);
-  if (at == text.npos)
-    return {};
-  text.remove_prefix(at + mark.size());
-  return text.substr(0, text.find('\n'));
-}
-
 } // namespace
-
-std::optional<lfs_object> read_pointer(std::string_view file) {
-  if (!file.starts_with("version https://git-lfs.github.com/spec/v1\n"))
-    return std::nullopt;
-  lfs_object result{std::string{line_after(file, "\noid sha256:")}, 0};
-  auto size = line_after(file, "\nsize ");
-  auto read =
-    std::from_chars(size.data(), size.data() + size.size(), result.size);
-  if (!is_lfs_oid(result.oid) || read.ec != std::errc{})
-    return std::nullopt;
-  return result;
-}
 
 void visit_new_pointers(
   const std::filesystem::path& mirror, const std::string& commit,
@@ -83,13 +63,13 @@ void visit_new_pointers(
 std::string path_of_new(const std::filesystem::path& mirror,
                         const std::string& commit, const std::string& id) {
   server_git look{mirror,
-                  {"log", "--find-object=" + id, "--format=", "--name-only",
-                   "-z", "-1", commit, "--not", "--glob=refs/upstream/*",
-                   "--"}};
+                  {"log", "-m", "--find-object=" + id,
+                   "--format=", "--name-only", "-z", "-1", commit, "--not",
+                   "--glob=refs/upstream/*", "--"}};
   const auto result = run(look);
   auto path = result.out.substr(0, result.out.find('\0'));
   if (!result.ok() || path.empty())
-    return "object " + id; // as one that a merge has brought
+    return "object " + id;
   return path;
 }
 

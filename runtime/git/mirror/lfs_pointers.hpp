@@ -1,19 +1,13 @@
 // Files of Git LFS as commits of a mirror have them: pointers to contents.
 #pragma once
 
-#include "runtime/git/mirror/lfs_store.hpp"
+#include "runtime/git/common/lfs_pointer.hpp"
 
 #include <filesystem>
 #include <functional>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace greenroom::git {
-
-/// What a small file points to, if it is a pointer of Git LFS.
-std::optional<lfs_object> read_pointer(std::string_view file);
 
 /// Calls `visit` with each of those that commits behind `commit` have and none
 /// of the upstream, as far as fetched, and with the id of its object. Not with

@@ -4,10 +4,10 @@
 #include "runtime/base/failpoint.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/find_program.hpp"
-#include "runtime/base/hex.hpp"
 #include "runtime/base/memfd.hpp"
 #include "runtime/base/remove_tree.hpp"
 #include "runtime/git/mirror/git_process.hpp"
+#include "runtime/git/mirror/lfs_kept.hpp"
 #include "runtime/git/mirror/lfs_reason.hpp"
 #include "runtime/git/mirror/stoppable_git.hpp"
 
@@ -63,14 +63,9 @@ void need_program() {
 
 } // namespace
 
-bool is_lfs_oid(std::string_view text) noexcept {
-  return is_hex(text, sha256_digits);
-}
-
 lfs_store::lfs_store(const mirror& of, const std::string& default_branch,
                      std::shared_ptr<const credentials> keys, lfs_limits limits)
-  : top_(of.path() / "lfs.git"), objects_(of.path() / "objects"),
-    upstream_(of.upstream()), keys_(std::move(keys)),
+  : mirror_(of), top_(of.path() / "lfs.git"), keys_(std::move(keys)),
     limits_(std::move(limits)) {
   auto tip = of.resolve_branch(default_branch);
   head_ = tip ? *tip + '\n' : "ref: refs/heads/none\n";
@@ -85,9 +80,10 @@ void lfs_store::make_repository(const fs::path& at) const {
   };
   ensure_dir(at / "objects/info");
   ensure_dir(at / "refs/heads");
-  put(at / "objects/info/alternates", objects_.string() + '\n');
+  put(at / "objects/info/alternates",
+      (mirror_.path() / "objects").string() + '\n');
   // git-lfs adds to it.
-  auto settings = settings_for(upstream_);
+  auto settings = settings_for(mirror_.upstream());
   if (!read_file(at / "config").value_or("").starts_with(settings))
     write_file_atomic(at / "config", settings, 0644, false);
   put(at / "HEAD", head_);
@@ -116,7 +112,7 @@ unique_fd lfs_store::find(const lfs_object& what) const {
 command_result lfs_store::run(const fs::path& repository,
                               std::vector<std::string> args,
                               int stdin_fd) const {
-  auto access = keys_->to(upstream_);
+  auto access = keys_->to(mirror_.upstream());
   server_git call{{}, std::move(args)};
   call.args.insert(call.args.begin(), "lfs");
   call.env = std::move(access.env);
@@ -143,6 +139,10 @@ unique_fd lfs_store::fetch(const lfs_object& what) const {
     limits_.space->added(place);
     return file;
   }
+  if (auto kept = kept_contents(mirror_, rescued_lfs(mirror_), what.oid)) {
+    deliver_in_turn(what, kept.get());
+    return find(what);
+  }
   throw refused{errc::not_found,
                 "the upstream does not give the contents of Git LFS " + what.oid
                   + ": " + reason_of(result)};
@@ -151,8 +151,12 @@ unique_fd lfs_store::fetch(const lfs_object& what) const {
 void lfs_store::deliver(const lfs_object& what, int fd) const {
   auto place = place_of(what);
   auto turn = limits_.calls->only(place, limits_.until_stop);
-  if (find(what))
-    return; // from the upstream, or delivered before
+  if (!find(what)) // it is from the upstream, or was delivered before
+    deliver_in_turn(what, fd);
+}
+
+void lfs_store::deliver_in_turn(const lfs_object& what, int fd) const {
+  const auto place = place_of(what);
   need_program();
   struct incoming {
     fs::path at;

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "runtime/base/fd.hpp"
+#include "runtime/git/common/lfs_pointer.hpp"
 #include "runtime/git/mirror/credentials.hpp"
 #include "runtime/git/mirror/lfs_calls.hpp"
 #include "runtime/git/mirror/lfs_space.hpp"
@@ -31,14 +32,6 @@
 #include <vector>
 
 namespace greenroom::git {
-
-struct lfs_object {
-  std::string oid; // SHA-256 of the contents, 64 hex digits
-  std::uint64_t size = 0;
-};
-
-/// True for 64 lower-case hex digits.
-bool is_lfs_oid(std::string_view text) noexcept;
 
 /// What the stores of a node share.
 struct lfs_limits {
@@ -59,8 +52,9 @@ public:
   /// The contents, to be read; empty where they are not here.
   unique_fd find(const lfs_object& what) const;
 
-  /// The same, from the upstream where they are not here. Throws
-  /// refused(not_found) with git-lfs's reason.
+  /// The same, from the upstream where they are not here. What it has not got
+  /// and rescue refs have is delivered first, so that work that was rescued can
+  /// be checked in again. Throws refused(not_found) with git-lfs's reason.
   unique_fd fetch(const lfs_object& what) const;
 
   /// Takes contents that are read from `fd` and delivers them to the upstream,
@@ -72,15 +66,15 @@ public:
 private:
   std::filesystem::path place_of(const lfs_object& what) const;
   void make_repository(const std::filesystem::path& at) const;
+  void deliver_in_turn(const lfs_object& what, int fd) const;
   void send_from(const std::filesystem::path& repository,
                  const lfs_object& what, int fd) const;
   command_result run(const std::filesystem::path& repository,
                      std::vector<std::string> args, int stdin_fd) const;
 
-  std::filesystem::path top_;     // lfs.git
-  std::filesystem::path objects_; // the mirror's
-  std::string head_;              // the default branch's tip, as HEAD has it
-  std::string upstream_;
+  mirror mirror_;
+  std::filesystem::path top_; // lfs.git
+  std::string head_;          // the default branch's tip, as HEAD has it
   std::shared_ptr<const credentials> keys_;
   lfs_limits limits_;
 };

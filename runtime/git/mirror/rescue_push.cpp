@@ -178,7 +178,7 @@ private:
 } // namespace
 
 std::string rescue_space(const std::string& session_id) {
-  return "refs/greenroom/rescue/" + session_id + '/';
+  return std::string{rescue_refs} + session_id + '/';
 }
 
 pushed_rescue_refs push_rescue_refs(const mirror& from,

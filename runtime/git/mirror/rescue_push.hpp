@@ -13,11 +13,13 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace greenroom::git {
 
-/// Below which a session's rescue refs are.
+/// Below which rescue refs are, and of them a session's.
+inline constexpr std::string_view rescue_refs = "refs/greenroom/rescue/";
 std::string rescue_space(const std::string& session_id);
 
 struct pushed_rescue_refs {

@@ -5,14 +5,14 @@
 #include "runtime/base/failpoint.hpp"
 #include "runtime/base/for_shell.hpp"
 #include "runtime/git/mirror/git_process.hpp"
+#include "runtime/git/mirror/lfs_kept.hpp"
+#include "runtime/git/mirror/lfs_pointers.hpp"
 #include "runtime/git/mirror/unpushed.hpp"
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <set>
-#include <system_error>
+#include <tuple>
+#include <utility>
 
 namespace greenroom::git {
 
@@ -142,72 +142,66 @@ std::string lfs_pattern(const std::string& path) {
 
 // All that was not committed is, and the upstream has none of these commits. By
 // --yes git-lfs would throw away what has been written since.
-[[noreturn]] void refuse_lfs(const lfs_change& file, const std::string& why) {
+[[noreturn]] void refuse_lfs(const std::string& path, const std::string& oid,
+                             bool is_here, const std::string& why) {
   const auto remedy =
-    file.is_here
-      ? "take it out of Git LFS in the session, by `git lfs migrate export "
-        "--include='"
-          + lfs_pattern(file.path)
-          + "'`, which rewrites the commits that the upstream has not got"
-      : "bring them by `git lfs push --object-id origin " + file.contents.oid
-          + "` in the clone that has them";
+    is_here ? "take it out of Git LFS in the session, by `git lfs migrate "
+              "export --include='"
+                + lfs_pattern(path)
+                + "'`, which rewrites the commits that the upstream has not got"
+            : "bring them by `git lfs push --object-id origin " + oid
+                + "` in the clone that has them";
   throw refused{
     errc::conflict,
-    "`" + file.path
+    "`" + path
       + "` is kept by Git LFS, and its contents cannot be "
         "delivered to the upstream: "
       + why + "; " + remedy + ", then check in again, or end the session by "
       + how_to_discard + ", which keeps all that it has under rescue refs"};
 }
 
-// The contents that came with the work: blobs in the tree of its `lfs`.
-unique_fd contents_of(const mirror& mirror, const std::string& commit,
-                      const lfs_object& what) {
-  auto top = mirror.path();
-  unique_fd file{::open(top.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
-  if (!file)
-    throw std::system_error(errno, std::generic_category(),
-                            "cannot make a file in " + top.string());
-  server_git call{top, {"cat-file", "blob", commit + ':' + what.oid}};
-  call.stdout_fd = file.get();
-  auto result = git::run(call);
-  if (!result.ok() || ::lseek(file.get(), 0, SEEK_SET) != 0)
-    throw std::runtime_error("cannot read contents of Git LFS: "
-                             + reason(result));
-  return file;
+// The files in such a commit, and whether these are all.
+std::pair<std::set<std::string>, bool> files_of(const mirror& mirror,
+                                                const std::string& commit) {
+  server_git list{mirror.path(), {"ls-tree", "--name-only", commit}};
+  list.max_output = std::size_t{64} << 20;
+  auto told = git::run(list);
+  auto names = split(told.out, '\n');
+  return {{names.begin(), names.end()}, told.ok() && !told.truncated};
 }
 
-// Before the branch names them. Those that are not in the session the upstream
-// has to have. Of what was delivered nothing needs to be rescued.
-void deliver_lfs(const checkin_spec& spec, const saved_work& saved,
+// Of all pointers that the branch would bring to the upstream, whoever made
+// them: what is pushed to the session from a clone, or was rescued once, may
+// have come without. Those that are not in the session the upstream has to
+// have. Of what was delivered nothing needs to be rescued.
+void deliver_lfs(const checkin_spec& spec, const std::string& tip,
                  objects& work) {
   auto kept = std::ranges::find(work, "lfs", &named_object::name);
+  std::set<std::string> here;
+  bool all_listed = false;
+  if (kept != work.end())
+    std::tie(here, all_listed) = files_of(spec.mirror, kept->id);
   std::set<std::string> delivered;
-  for (const auto& file : saved.lfs) {
-    try {
-      if (spec.lfs == nullptr)
-        throw refused{errc::conflict, "there is no way to"};
-      if (file.is_here && kept != work.end()) {
-        auto contents = contents_of(spec.mirror, kept->id, file.contents);
-        spec.lfs->deliver(file.contents, contents.get());
-      } else {
-        spec.lfs->fetch(file.contents);
+  visit_new_pointers(
+    spec.mirror.path(), tip,
+    [&](const std::string& id, const lfs_object& what) {
+      const auto is_here = here.contains(what.oid);
+      try {
+        if (spec.lfs == nullptr)
+          throw refused{errc::conflict, "there is no way to"};
+        if (is_here) {
+          auto contents = kept_contents(spec.mirror, {kept->id}, what.oid);
+          spec.lfs->deliver(what, contents.get());
+        } else {
+          spec.lfs->fetch(what);
+        }
+      } catch (const refused& fault) {
+        refuse_lfs(sentence_of(path_of_new(spec.mirror.path(), tip, id)),
+                   what.oid, is_here, fault.what());
       }
-    } catch (const refused& fault) {
-      refuse_lfs(file, fault.what());
-    }
-    delivered.insert(file.contents.oid);
-  }
-  if (kept == work.end())
-    return;
-  server_git list{spec.mirror.path(), {"ls-tree", "--name-only", kept->id}};
-  list.max_output = std::size_t{64} << 20;
-  auto names = git::run(list);
-  auto all = split(names.out, '\n');
-  if (names.ok() && !names.truncated
-      && std::ranges::all_of(all, [&](const auto& name) {
-           return name.empty() || delivered.contains(name);
-         }))
+      delivered.insert(what.oid);
+    });
+  if (all_listed && std::ranges::includes(delivered, here))
     work.erase(kept);
 }
 
@@ -334,10 +328,12 @@ checkin_result checkin(const checkin_spec& spec) {
     tips.push_back(*tip);
   take(spec.mirror, saved, tips);
   failpoint("checkin.imported");
-  if (!saved.lfs.empty())
-    deliver_lfs(spec, saved, work);
 
   checkin_result result;
+  result.changed = tip && *tip != spec.base_commit;
+  const auto pushes = tip && (result.changed || spec.new_branch);
+  if (pushes)
+    deliver_lfs(spec, *tip, work);
   // Before the push: after it there is no way back.
   const auto pushed = tip ? spec.mirror.reached_from({*tip}, tips_of(work))
                           : std::set<std::string>{};
@@ -350,8 +346,7 @@ checkin_result checkin(const checkin_spec& spec) {
   if (!tip)
     return result;
   result.commit = *tip;
-  result.changed = *tip != spec.base_commit;
-  if (result.changed || spec.new_branch)
+  if (pushes)
     push(spec, *tip);
   failpoint("checkin.pushed");
   return result;

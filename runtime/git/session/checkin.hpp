@@ -6,6 +6,7 @@
 #pragma once
 
 #include "messages/records.hpp"
+#include "runtime/git/mirror/lfs_store.hpp"
 #include "runtime/git/mirror/mirror.hpp"
 #include "runtime/git/mirror/rescue_push.hpp"
 #include "runtime/git/session/git_rpc.hpp"

@@ -57,11 +57,17 @@ bool is_work_name(std::string_view name) {
          || name == "autostash" || name == "lfs";
 }
 
+// Of a text that names files, which may have line breaks.
+std::string one_line(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  return sentence_of(text);
+}
+
 std::optional<std::string> optional_sentence(const json& answer,
                                              const char* key) {
   if (!answer.contains(key))
     return std::nullopt;
-  return sentence_of(answer.at(key).get<std::string>());
+  return one_line(answer.at(key).get<std::string>());
 }
 
 std::vector<named_object> named_objects(const json& value) {
@@ -75,7 +81,7 @@ std::vector<named_object> named_objects(const json& value) {
       bad_answer("a name");
     if (names.insert(name).second)
       result.push_back({name, commit_id(one.at("id")),
-                        sentence_of(one.at("holds").get<std::string>())});
+                        one_line(one.at("holds").get<std::string>())});
   }
   return result;
 }
@@ -84,26 +90,6 @@ std::uint64_t count_of(const json& value) {
   if (!value.is_number_unsigned())
     bad_answer("a number");
   return value.get<std::uint64_t>();
-}
-
-std::vector<lfs_change> lfs_changes(const json& answer) {
-  std::vector<lfs_change> result;
-  if (!answer.contains("lfs"))
-    return result;
-  const auto& all = answer.at("lfs");
-  if (all.size() > max_named)
-    throw refused{errc::conflict, "too many files of Git LFS are new; push "
-                                  "them with git in the session"};
-  for (const auto& one : all) {
-    lfs_change made{
-      sentence_of(one.at("path").get<std::string>()),
-      {one.at("oid").get<std::string>(), count_of(one.at("size"))},
-      one.at("is_here").get<bool>()};
-    if (!is_lfs_oid(made.contents.oid))
-      bad_answer("an id of Git LFS");
-    result.push_back(std::move(made));
-  }
-  return result;
 }
 
 // A branch that a person checked out: shown, never used as a name.
@@ -162,7 +148,6 @@ saved_work to_saved_work(const json& answer, bool with_branch) {
   result.named = named_objects(answer.at("named"));
   result.note = optional_sentence(answer, "note");
   result.complete = answer.at("complete").get<bool>();
-  result.lfs = lfs_changes(answer);
   if (with_branch)
     result.tip = commit_or_null(answer.at("tip"));
   return result;

@@ -6,7 +6,6 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/git/inside/named_work.hpp"
-#include "runtime/git/mirror/lfs_store.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -35,20 +34,12 @@ struct merge_forecast {
   std::string reason;             // why else it cannot be merged, or empty
 };
 
-/// A file that Git LFS keeps.
-struct lfs_change {
-  std::string path; // fit for users
-  lfs_object contents;
-  bool is_here = false; // the work's `lfs` has the contents
-};
-
 struct saved_work {
   std::optional<std::string> tip; // of save_request::branch
   // Each name once. Names and what they hold are fit for references and users.
   std::vector<named_object> named;
   std::optional<std::string> note; // what could not be looked at, or saved
   bool complete = true; // false: what the note names is in the checkout only
-  std::vector<lfs_change> lfs; // files that are new on the branch
   // What all of these have and the known commits have not, as one pack: a file
   // without a name that stands where the pack begins. nullopt: nothing.
   std::optional<unique_fd> pack;

@@ -5,7 +5,9 @@
 #include "runtime/base/hex.hpp"
 #include "runtime/base/session_paths.hpp"
 #include "runtime/git/common/refs.hpp"
+#include "runtime/git/mirror/lfs_kept.hpp"
 #include "runtime/git/mirror/merges.hpp"
+#include "runtime/git/mirror/rescue_push.hpp"
 #include "runtime/git/session/author_of.hpp"
 #include "runtime/git/session/usual_modes.hpp"
 
@@ -18,6 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 
 using clock = std::chrono::steady_clock;
+
+// How often a merge that nobody has reviewed follows a target that moves.
+constexpr int max_merges = 5;
 
 // Mirrors that were made under a narrow mask, before sessions had users of
 // their own. The top comes last, so that who is interrupted begins again.
@@ -178,9 +183,11 @@ resolved_branch git_service::run(const resolve_branch& request) {
     // What fetches do not bring is asked for by its name.
     auto is = [&](std::string_view space) { return from.starts_with(space); };
     auto here = is("refs/heads/") || is("refs/tags/")
-                || (is("refs/greenroom/rescue/") && mirror.resolve_ref(from));
+                || (is(git::rescue_refs) && mirror.resolve_ref(from));
     if (is("refs/") && !here && !mirror.fetch_ref(from))
       return mirror.resolve_short(from);
+    if (is(git::rescue_refs) && !here)
+      git::fetch_rescued_lfs(mirror, from);
     return mirror.resolve_ref(from);
   };
   if (request.new_branch && mirror.resolve_branch(request.branch))
@@ -227,9 +234,20 @@ merge_result git_service::run(const merge_review& request) {
   const auto& review = request.review;
   auto message = "Merge branch '" + review.branch + "' into " + review.target
                  + "\n\nReview: " + review.id + '\n';
-  auto merged =
-    git::merge({open(request.project), review.target, review.base,
-                review.commit, author_of(request.by), std::move(message)});
+  git::merge_spec spec{open(request.project), review.target,
+                       review.base,           review.commit,
+                       author_of(request.by), std::move(message)};
+  auto merged = git::merge(spec);
+  // What nobody has looked at goes wherever the target is now.
+  for (int i = 0;
+       i < max_merges && review.skipped && merged.end == git::merge_end::stale;
+       ++i) {
+    auto tip = spec.mirror.resolve_branch(spec.target);
+    if (!tip)
+      break; // it is gone
+    spec.base = *tip;
+    merged = git::merge(spec);
+  }
   merge_result result;
   result.commit = std::move(merged.commit);
   result.files = std::move(merged.files);

@@ -232,6 +232,27 @@ TEST_CASE("a moved target has the command run again and a skipped one merged") {
         == review_status::stale);
 }
 
+TEST_CASE(
+  "a command judges anew while others are merged before, not for ever") {
+  auto next = opened(true, "make check").next;
+  int rounds = 0;
+  for (;; ++rounds) {
+    auto ran = review::ran(next, outcome(exec_status::exited, 0), noon);
+    CHECK(ran.then == action::merge);
+    auto stale = review::merged(ran.next, went(review_status::stale), noon);
+    if (stale.then != action::retarget) {
+      CHECK(stale.next.status == review_status::stale);
+      break;
+    }
+    auto again = review::retargeted(
+      stale.next, project_with("make check"),
+      {"main", "base" + std::to_string(rounds), false}, noon);
+    REQUIRE(again.then == action::run);
+    next = again.next;
+  }
+  CHECK(rounds == 7);
+}
+
 TEST_CASE("a decision that is sent again is known") {
   auto again = decision(true);
   auto made = review::decided(opened(true).next, again, noon).next;

@@ -42,17 +42,6 @@ std::string commit_files(const world& w,
 
 } // namespace
 
-TEST_CASE("a pointer of Git LFS is told by what it has") {
-  auto read = git::read_pointer(pointer_to(7));
-  REQUIRE(read);
-  CHECK(read->oid == oid_of(7));
-  CHECK(read->size == 7);
-  for (const std::string other :
-       {"", "version", "text\n", "version https://git-lfs.github.com/spec/v1\n",
-        "version https://git-lfs.github.com/spec/v1\noid sha256:x\nsize 7\n"})
-    CHECK_FALSE(git::read_pointer(other));
-}
-
 TEST_CASE("pointers that the upstream has not got come one by one") {
   world w;
   w.move_upstream("main", "known.bin", pointer_to(1));
@@ -96,4 +85,20 @@ TEST_CASE("pointers that the upstream has not got come one by one") {
       git::visit_new_pointers(w.mirror.path(), std::string(40, 'a'), {}),
       std::runtime_error);
   }
+}
+
+TEST_CASE("a file of Git LFS that a merge brings has its path") {
+  world w;
+  auto main = *w.mirror.resolve_branch("main");
+  auto made = commit_files(w, {{"d/evil.bin", pointer_to(3)}});
+  auto side = run_git(w.mirror.path(), {"commit-tree", "-p", main, "-m", "Side",
+                                        main + "^{tree}"});
+  auto merge = run_git(w.mirror.path(), {"commit-tree", "-p", main, "-p", side,
+                                         "-m", "Merge", made + "^{tree}"});
+  std::string id;
+  git::visit_new_pointers(
+    w.mirror.path(), merge,
+    [&](const std::string& object, const git::lfs_object&) { id = object; });
+  REQUIRE_FALSE(id.empty());
+  CHECK(git::path_of_new(w.mirror.path(), merge, id) == "d/evil.bin");
 }

@@ -3,6 +3,7 @@
 #include "runtime/auth/sha256.hpp"
 #include "runtime/base/find_program.hpp"
 #include "runtime/base/memfd.hpp"
+#include "runtime/git/mirror/lfs_kept.hpp"
 #include "runtime/git/mirror/lfs_store.hpp"
 #include "tests/runtime/git/fixture.hpp"
 
@@ -269,4 +270,49 @@ TEST_CASE("what was used least recently goes where the node keeps too much of "
     CHECK(w.store().find(object_of(large)));
     CHECK_FALSE(w.store().find(all[1]));
   }
+}
+
+TEST_CASE("contents that only rescue refs have are delivered when they are "
+          "wanted") {
+  if (!has_lfs())
+    return;
+  lfs_world w;
+  const std::string text = "left by a session\n";
+  const auto what = object_of(text);
+  write(w.dir.path() / "contents", text);
+  auto in_mirror = [&](std::vector<std::string> args) {
+    return run_git(w.mirror.path(), std::move(args));
+  };
+  auto blob =
+    in_mirror({"hash-object", "-w", (w.dir.path() / "contents").string()});
+  auto scratch = w.dir.path() / "scratch-index";
+  command index{{"git", "update-index", "--add", "--cacheinfo",
+                 "100644," + blob + ',' + what.oid},
+                w.mirror.path()};
+  index.env = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent",
+               "GIT_INDEX_FILE=" + scratch.string()};
+  REQUIRE(run_command(index).ok());
+  index.argv = {"git", "write-tree"};
+  auto tree = run_command(index).out.substr(0, 40);
+  auto commit = in_mirror({"commit-tree", "-m", "Contents", tree});
+
+  auto why = refusal_of([&] { w.store().fetch(what); });
+  CHECK(why.code == errc::not_found);
+  SECTION("of this node") {
+    w.mirror.set_ref(w.rescue_ref("lfs"), commit);
+  }
+  SECTION("of another one, too") {
+    auto name = w.rescue_ref("heads/work");
+    in_mirror({"push", "-q", w.upstream.string(), commit + ':' + name,
+               commit + ':' + w.rescue_ref("lfs")});
+    git::fetch_rescued_lfs(w.mirror, name);
+  }
+  CHECK(w.store().fetch(what));
+  CHECK(w.upstream_has(what));
+}
+
+TEST_CASE("a branch that was rescued is no place for contents of Git LFS") {
+  lfs_world w;
+  w.mirror.set_ref(w.rescue_ref("heads/lfs"), *w.mirror.resolve_branch("main"));
+  CHECK(git::rescued_lfs(w.mirror).empty());
 }

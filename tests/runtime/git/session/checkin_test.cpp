@@ -565,3 +565,42 @@ TEST_CASE_METHOD(world, "a file that a tag stands for is kept, and never read "
         == errc::not_found);
   CHECK(peak_kib() < usual + 40 * 1024);
 }
+
+TEST_CASE("pointers of Git LFS get upstream with their contents only, wherever "
+          "they came from") {
+  world w;
+  const std::string pointer =
+    "version https://git-lfs.github.com/spec/v1\noid sha256:"
+    + std::string(64, '7') + "\nsize 7\n";
+  auto place = w.session("main");
+  auto base = w.upstream_at("refs/heads/main");
+  // Git LFS was never used in the session.
+  REQUIRE_FALSE(fs::exists(place.checkout / ".git/lfs"));
+  SECTION("committed, as a push from a clone leaves them") {
+    write(place.checkout / "big.bin", pointer);
+    commit(place.checkout, "other");
+    fs::remove(place.checkout / "big.bin");
+    commit(place.checkout, "gone again");
+  }
+  SECTION("not committed") {
+    write(place.checkout / "big.bin", pointer);
+  }
+  auto why = refusal_of([&] { checkin(w.checkin_of(place, "main", base)); });
+  CHECK(why.code == errc::conflict);
+  CHECK_THAT(why.message, Catch::Contains("`big.bin` is kept by Git LFS")
+                            && Catch::Contains("git lfs push --object-id"));
+  CHECK(w.upstream_at("refs/heads/main") == base);
+}
+
+TEST_CASE("a check-in that moves nothing asks for nothing of Git LFS") {
+  world w;
+  w.move_upstream("main", "big.bin",
+                  "version https://git-lfs.github.com/spec/v1\noid sha256:"
+                    + std::string(64, '7') + "\nsize 7\n");
+  w.mirror.fetch();
+  auto place = w.session("main");
+  auto base = w.upstream_at("refs/heads/main");
+  run_git(w.upstream, {"update-ref", "refs/heads/main", base + "^"});
+  w.mirror.fetch();
+  CHECK(checkin(w.checkin_of(place, "main", base)).commit == base);
+}

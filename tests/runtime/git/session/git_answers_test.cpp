@@ -31,9 +31,7 @@ const std::string forecast_text =
 const std::string saved_text =
   R"({"named":[{"name":"heads/side","id":")" + any_commit
   + R"(","holds":"branch side"},{"name":"stash-1","id":")" + any_commit
-  + R"(","holds":"a stash"}],"note":"a note","complete":false,"lfs":[)"
-    R"({"path":"big.bin","oid":")"
-  + std::string(64, 'b') + R"(","size":17,"is_here":true}],"tip":null})";
+  + R"(","holds":"a stash"}],"note":"a note","complete":false,"tip":null})";
 
 constexpr std::string_view answer_alphabet =
   "0123456789-+.eE{}[]\",:abctrue\\/\x01\xff~^";
@@ -50,10 +48,6 @@ void check_saved(const saved_work& read) {
     REQUIRE(is_clean_text(one.name));
     REQUIRE(is_clean_text(one.holds));
   }
-  for (const auto& one : read.lfs) {
-    REQUIRE(is_lfs_oid(one.contents.oid));
-    REQUIRE(is_clean_text(one.path));
-  }
   if (read.note)
     REQUIRE(is_clean_text(*read.note));
 }
@@ -67,9 +61,17 @@ TEST_CASE("answers from inside are read") {
         == std::vector<std::string>{"a.txt"});
   auto read = read_saved_work(saved_text, true);
   CHECK(read.named.size() == 2);
-  CHECK(read.lfs.at(0).contents.size == 17);
   CHECK_FALSE(read.tip);
   CHECK_FALSE(read.complete);
+}
+
+TEST_CASE("what names a file with a line break is not cut there") {
+  auto text = saved_text;
+  text.replace(text.find("a note"), 6, "of a\\nb; and c");
+  text.replace(text.find("branch side"), 11, "branch of a\\nb");
+  auto read = read_saved_work(text, true);
+  CHECK(read.note == "of a b; and c");
+  CHECK(read.named.front().holds == "branch of a b");
 }
 
 TEST_CASE("no answer from inside is more than refused") {
