@@ -3,6 +3,7 @@
 #include "messages/errors.hpp"
 #include "runtime/base/home_environment.hpp"
 #include "runtime/base/memfd.hpp"
+#include "runtime/base/run_until.hpp"
 #include "runtime/base/throw_errno.hpp"
 #include "runtime/git/inside/looking.hpp"
 #include "runtime/sandbox/run_in_sandbox.hpp"
@@ -125,8 +126,12 @@ std::string sandboxed_git::run(json request, seconds timeout,
   what.stdout_fd = stdout_fd;
   what.timeout = timeout;
   what.max_output = max_answer;
-  auto result = run_command(
-    sandbox::run_in_sandbox(*tools_.host, paths_, what, {tools_.program}));
+  auto ended = run_until(
+    sandbox::run_in_sandbox(*tools_.host, paths_, what, {tools_.program}),
+    stop_ ? stop_->get() : -1);
+  if (!ended)
+    give_way();
+  auto& result = *ended;
   if (result.timed_out)
     throw refused{errc::timeout,
                   "git took too long in the session's checkout, try again"};

@@ -10,12 +10,14 @@
 // may miss what is being written.
 //
 // Errors: refused(conflict) with a sentence for the user where the repository
-// is in the way, refused(operation_in_progress), refused(timeout); other
-// exceptions for what the machine did.
+// is in the way, refused(operation_in_progress), refused(timeout),
+// refused(overloaded) where others wait to ask; other exceptions for what the
+// machine did.
 #pragma once
 
 #include "runtime/git/common/author.hpp"
 #include "runtime/git/inside/repo.hpp"
+#include "runtime/git/mirror/question_limits.hpp"
 #include "runtime/git/session/git_answers.hpp"
 #include "runtime/sandbox/plan.hpp"
 
@@ -57,6 +59,13 @@ public:
     return paths_;
   }
 
+  /// The same, whose calls end once that can be read.
+  sandboxed_git until(question_limits::descriptor stop) const {
+    auto result = *this;
+    result.stop_ = std::move(stop);
+    return result;
+  }
+
   /// `beside`: a commit of the mirror, or empty. 20 s.
   checkout_state state(const std::string& beside) const;
 
@@ -77,6 +86,7 @@ private:
 
   session_tools tools_;
   session_paths paths_;
+  question_limits::descriptor stop_; // null: nothing ends them early
 };
 
 } // namespace greenroom::git
