@@ -18,7 +18,7 @@ using gate_ptr = std::shared_ptr<const lease_gate>;
 using dispatcher_pointer = git_actor::stateful_pointer<git_dispatcher_state>;
 
 // Longer than any work may take; its own limits come first.
-constexpr std::chrono::minutes work_timeout{15};
+constexpr std::chrono::minutes work_timeout{30};
 
 // How long a question waits for news of the upstream.
 constexpr std::chrono::seconds news_wait{3};

@@ -8,9 +8,11 @@
 #include "runtime/git/mirror/unpushed.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 #include <system_error>
 
@@ -50,6 +52,11 @@ objects only_here(const mirror& mirror, const objects& work) {
       result.push_back(one);
   }
   return result;
+}
+
+std::uint64_t size_of_file(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
 }
 
 void take(const mirror& mirror, const saved_work& saved,
@@ -246,12 +253,13 @@ std::optional<std::string> merged_into(const mirror& mirror,
                     "new_branch"};
 }
 
-void push(const checkin_spec& spec, const std::string& tip) {
+void push(const checkin_spec& spec, const std::string& tip,
+          std::uint64_t bytes) {
   std::optional<std::string> expected;
   if (!spec.new_branch)
     expected = spec.base_commit;
   for (int i = 0; i < max_pushes; ++i) {
-    if (spec.mirror.push(spec.branch, tip, expected) == push_outcome::ok)
+    if (spec.mirror.push(spec.branch, tip, expected, bytes) == push_outcome::ok)
       return;
     spec.mirror.fetch();
     auto now = spec.mirror.resolve_branch(spec.branch);
@@ -352,7 +360,7 @@ checkin_result checkin(const checkin_spec& spec) {
   result.commit = *tip;
   result.changed = *tip != spec.base_commit;
   if (result.changed || spec.new_branch)
-    push(spec, *tip);
+    push(spec, *tip, saved.pack ? size_of_file(saved.pack->get()) : 0);
   failpoint("checkin.pushed");
   return result;
 }
