@@ -18,7 +18,7 @@ using gate_ptr = std::shared_ptr<const lease_gate>;
 using dispatcher_pointer = git_actor::stateful_pointer<git_dispatcher_state>;
 
 // Longer than any work may take; its own limits come first.
-constexpr std::chrono::minutes work_timeout{15};
+constexpr std::chrono::minutes work_timeout{30};
 
 // How long a question waits for news of the upstream.
 constexpr std::chrono::seconds news_wait{3};
@@ -112,7 +112,9 @@ bool has_room(const git_dispatcher_state::project_queue& queue, line_kind kind,
   const auto most = kind == line_kind::questions ? most_questions_at_once
                                                  : most_checkpoints_at_once;
   return beside.size() < most
-         && std::ranges::find(beside, next.of) == beside.end();
+         && std::ranges::find(beside, next.of,
+                              &git_dispatcher_state::running_job::of)
+              == beside.end();
 }
 
 // The first that has room; what changes something waits for all before it.
@@ -126,40 +128,76 @@ auto next_in(git_dispatcher_state::project_queue& queue, line_kind kind) {
 
 using queue_map = decltype(git_dispatcher_state::queues);
 
-void begin_job(git_dispatcher_state::project_queue& queue,
+void begin_job(git_dispatcher_state& state,
+               const git_dispatcher_state::line& line,
+               git_dispatcher_state::project_queue& queue,
                std::deque<git_dispatcher_state::job>::iterator next) {
+  const auto now = std::chrono::steady_clock::now();
   auto job = std::move(*next);
   queue.waiting.erase(next);
   if (job.of.empty())
     queue.busy = true;
   else
-    queue.running.push_back(job.of);
-  job.run(std::chrono::steady_clock::now() - job.since);
+    queue.running.push_back({job.of, now});
+  if (line.kind == line_kind::questions)
+    state.work->questions().begin(git::question_key(line.project_id, job.of));
+  job.run(now - job.since);
 }
 
 bool is_unused(const git_dispatcher_state::project_queue& queue) {
   return queue.waiting.empty() && queue.running.empty() && !queue.busy;
 }
 
-// The line in which a question is to begin; end(): none.
-queue_map::iterator next_questions(queue_map& queues, std::size_t threads) {
+// The questions of all projects.
+struct all_questions {
+  std::size_t free = 0; // threads
   std::vector<asking_project> asking;
-  std::vector<queue_map::iterator> lines;
-  std::size_t all = 0;
+  std::vector<queue_map::iterator> lines; // theirs
+  std::vector<running_question> running;
+  std::vector<std::string> keys; // theirs
+};
+
+all_questions questions_in(queue_map& queues, std::size_t threads) {
+  all_questions result;
+  std::size_t busy = 0;
   for (auto at = queues.begin(); at != queues.end(); ++at) {
     auto& [line, queue] = *at;
     if (line.kind != line_kind::questions)
       continue;
     const auto running = queue.running.size() + (queue.busy ? 1 : 0);
-    all += running;
+    busy += running;
+    for (const auto& one : queue.running) {
+      result.running.push_back({running, one.began});
+      result.keys.push_back(git::question_key(line.project_id, one.of));
+    }
     auto next = next_in(queue, line.kind);
     if (next == queue.waiting.end())
       continue;
-    asking.push_back({running, next->since});
-    lines.push_back(at);
+    result.asking.push_back({running, next->since, queue.ended});
+    result.lines.push_back(at);
   }
-  auto turn = next_to_ask(asking, threads - std::min(threads, all));
-  return turn ? lines[*turn] : queues.end();
+  result.free = threads - std::min(threads, busy);
+  return result;
+}
+
+// The line in which a question is to begin; end(): none.
+queue_map::iterator next_questions(queue_map& queues, std::size_t threads) {
+  const auto all = questions_in(queues, threads);
+  auto turn = next_to_ask(all.asking, all.free);
+  return turn ? all.lines[*turn] : queues.end();
+}
+
+// Once all have begun that can: whether one of those has to end for another.
+void hurry_questions(git_dispatcher_state& state) {
+  const auto all = questions_in(state.queues, state.limits.workers);
+  auto& limits = state.work->questions();
+  const auto which = next_to_end(all.running, all.asking, all.free);
+  const auto key = which ? all.keys[*which] : std::string{};
+  if (key != state.hurried)
+    limits.end_by(state.hurried, std::nullopt);
+  if (which)
+    limits.end_by(key, all.running[*which].began + state.limits.share);
+  state.hurried = key;
 }
 
 // Begins what can begin. Of questions all projects share the threads.
@@ -175,8 +213,10 @@ void go_on_in(dispatcher_pointer self, const git_dispatcher_state::line& line) {
     auto next = next_in(queue, line.kind);
     if (next == queue.waiting.end())
       break;
-    begin_job(queue, next);
+    begin_job(self->state, found->first, queue, next);
   }
+  if (is_shared)
+    hurry_questions(self->state);
   std::erase_if(queues, [&](const auto& one) {
     return one.first.kind == line.kind && is_unused(one.second);
   });
@@ -185,10 +225,17 @@ void go_on_in(dispatcher_pointer self, const git_dispatcher_state::line& line) {
 void note_end(dispatcher_pointer self, const git_dispatcher_state::line& line,
               const std::string& of) {
   auto& queue = self->state.queues.at(line);
+  queue.ended = std::chrono::steady_clock::now();
   if (of.empty())
     queue.busy = false;
   else
-    std::erase(queue.running, of);
+    std::erase_if(queue.running, [&](const auto& x) { return x.of == of; });
+  if (line.kind != line_kind::questions)
+    return;
+  self->state.work->questions().end(git::question_key(line.project_id, of));
+  // What else its session asks comes after what the project's others do.
+  std::ranges::stable_partition(queue.waiting,
+                                [&](const auto& x) { return x.of != of; });
 }
 
 void ended_in(dispatcher_pointer self, const git_dispatcher_state::line& line,
@@ -274,7 +321,7 @@ std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
 
 std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
                                            const measure_kept&) {
-  return {state.questions, "kept"};
+  return {state.questions, kept_question};
 }
 
 // Has the request worked on when its turn has come. `answer` takes the reply or
@@ -418,6 +465,7 @@ git_actor::behavior_type git_dispatcher(dispatcher_pointer self,
                                         const git_limits& limits,
                                         const gate_ptr& gate) {
   self->state.limits = limits;
+  self->state.work = work;
   const auto queue = limits.queue;
   auto start = [=](git_actor& threads, const char* name) {
     if (!threads)

@@ -15,7 +15,8 @@
 //
 // Questions, about sessions and reviews, take as long as what lies there has
 // git take: they have threads of their own too, of which one project gets some
-// and one session a single one, and which projects take in turns
+// and one session a single one, and which projects take in turns: who has none
+// under way waits for 5 s, mostly, and never behind all that another one asks
 // (question_turns.hpp).
 //
 // Of questions about sessions one at a time has the upstream looked at for all
@@ -29,6 +30,7 @@
 #pragma once
 
 #include "actors/base/lease_gate.hpp"
+#include "actors/git/question_turns.hpp"
 #include "messages/git.hpp"
 #include "runtime/git/session/git_service.hpp"
 
@@ -57,12 +59,13 @@ struct git_limits {
   std::size_t queue = 256;
 
   // How long a request may wait until its project's upstream is free, and then
-  // for a thread. With the 15 minutes that it may take itself, that is less
+  // for a thread. With the 30 minutes that it may take itself, that is less
   // than whoever asks for it waits (git_timeout, rescue_timeout): nothing is
   // begun that nobody hears of. A rescue is tried once, and may wait longer.
   std::chrono::milliseconds for_upstream{std::chrono::minutes{8}};
   std::chrono::milliseconds for_thread{std::chrono::minutes{5}};
   std::chrono::milliseconds for_questions{std::chrono::seconds{30}};
+  std::chrono::milliseconds share{question_share};
   std::chrono::milliseconds rescue_for_upstream{std::chrono::minutes{60}};
   std::chrono::milliseconds rescue_for_thread{std::chrono::minutes{40}};
 };
@@ -82,10 +85,16 @@ struct git_dispatcher_state {
     std::string of = {};
   };
 
+  struct running_job {
+    std::string of;
+    std::chrono::steady_clock::time_point began;
+  };
+
   struct project_queue {
     bool busy = false;                // with one that runs alone
-    std::vector<std::string> running; // others, by what they are of
+    std::vector<running_job> running; // others, by what they are of
     std::deque<job> waiting;
+    std::chrono::steady_clock::time_point ended{}; // the last of those
   };
 
   /// What only looks at a project's upstream, what saves and merges, and what
@@ -111,6 +120,8 @@ struct git_dispatcher_state {
   std::map<line, project_queue> queues;
   // Likewise: who waits for the look at the upstream that is under way.
   std::map<std::string, std::vector<news_promise>> news;
+  std::shared_ptr<git_service> work;
+  std::string hurried; // the key of the question that has to end; empty: none
   const char* name = "git-workers";
 };
 

@@ -254,7 +254,10 @@ step failed(review_record review, std::string reason, unix_ms now) {
 step resume(review_record review, const project_record& project) {
   if (review.status == review_status::queued)
     return {std::move(review), action::none};
-  if (!review.decided_by.empty() || review.exit_code == 0)
+  // What had nothing to merge was approved by nobody, and may be asked to be
+  // merged all the same.
+  if (!review.decided_by.empty() || review.exit_code == 0
+      || review.status_reason == merging)
     return {std::move(review), action::merge};
   // The command is run again; one that the project has no more judges nothing.
   return judge(std::move(review), project);

@@ -23,6 +23,8 @@ namespace {
 
 constexpr std::chrono::seconds cancel_timeout{10};
 constexpr std::chrono::seconds end_timeout{25};
+// A little less than the edge waits (http/base/options.hpp).
+constexpr std::chrono::seconds checkin_end_timeout{100};
 
 // The project's setup, where the session is to run it and that is not written
 // down yet: queued.
@@ -61,8 +63,10 @@ caf::result<checkin_reply> session_actor_state::take(checkin_session& x) {
     if (auto why = review::fault(project_, x.skip_review, x.auto_merge))
       return to_error(*why);
   auto promise = self_->make_response_promise<checkin_reply>();
-  feed(event::checkin_asked{ask(pending::checkin{promise}, actor_timeout),
-                            std::move(x.by), std::move(x.commit_message),
+  auto who = ask(pending::checkin{promise}, actor_timeout);
+  // Large files may take longer than clients wait.
+  end_wait_in(checkin_end_timeout, who);
+  feed(event::checkin_asked{who, std::move(x.by), std::move(x.commit_message),
                             x.skip_review, x.auto_merge, x.repeat});
   return promise;
 }

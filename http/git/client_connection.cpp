@@ -264,7 +264,7 @@ client_connection::look_for_others(const transfer_plan& plan,
         watch->on_death({});
     }
   } guard{watch};
-  result = co_await upstream_asked(*around_, plan.who.grant.project, names);
+  result = co_await upstream_asked(*around_, plan.who.grant, names);
   co_return result;
 }
 

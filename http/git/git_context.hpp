@@ -38,8 +38,9 @@ inline constexpr std::size_t max_transfers = 64;
 inline constexpr std::size_t max_per_session = 16;
 
 /// How many contents of Git LFS, or references, a project's upstream is asked
-/// for, or brought, at a time, and how long others wait for that.
-inline constexpr std::size_t max_upstream_calls = 2;
+/// for, or brought, at a time, of which the last is for a session that has
+/// none; and how long others wait for that.
+inline constexpr std::size_t max_upstream_calls = 3;
 inline constexpr std::chrono::seconds upstream_timeout{30};
 
 struct git_context {

@@ -143,8 +143,8 @@ asio::awaitable<void> lfs_request::send(const std::string& oid) {
   auto look = [this, &what] { return around_.git->find_lfs(project_, what); };
   auto file = co_await in_background(*around_.disk, look);
   if (!file) {
-    auto turn =
-      co_await around_.turns.wait(around_.loop->context(), project_.id);
+    auto turn = co_await around_.turns.wait(around_.loop->context(),
+                                            project_.id, route_.session_id);
     auto get = [this, &what] { return around_.git->fetch_lfs(project_, what); };
     file = co_await in_background(*around_.waiting, get);
   }
@@ -190,7 +190,8 @@ asio::awaitable<void> lfs_request::take(const std::string& oid) {
     if (piece.empty())
       break;
   }
-  auto turn = co_await around_.turns.wait(around_.loop->context(), project_.id);
+  auto turn = co_await around_.turns.wait(around_.loop->context(), project_.id,
+                                          route_.session_id);
   check_token();
   ::lseek(file.get(), 0, SEEK_SET);
   auto put = [this, &what, fd = file.get()] {

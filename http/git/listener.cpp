@@ -30,7 +30,7 @@ namespace {
 constexpr std::size_t max_pending = 4096;
 
 /// Threads that wait for upstreams' contents of Git LFS, and references.
-constexpr std::size_t max_waiting = 16;
+constexpr std::size_t max_waiting = 24;
 
 /// Threads that read and write such contents.
 constexpr std::size_t disk_threads = 2;

@@ -74,12 +74,15 @@ asio::awaitable<string_map> upstream_heads(const git_context& around,
 }
 
 asio::awaitable<string_map>
-upstream_asked(git_context& around, const project_record& project,
+upstream_asked(git_context& around, const transfer_grant& who,
                const std::vector<std::string>& beginnings) {
-  const auto show = [&] { return around.git->show_refs(project, beginnings); };
+  const auto show = [&] {
+    return around.git->show_refs(who.project, beginnings);
+  };
   string_map result;
   try {
-    auto turn = co_await around.turns.wait(around.loop->context(), project.id);
+    auto turn = co_await around.turns.wait(around.loop->context(),
+                                           who.project.id, who.session.id);
     result = co_await in_background(*around.waiting, show);
   } catch (const refused&) {
     // git also tries such names where a branch or the session's own is meant.

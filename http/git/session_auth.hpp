@@ -35,7 +35,7 @@ asio::awaitable<string_map> upstream_heads(const git_context& around,
 /// refs/pull/7/head, and the objects, which are here then; empty where it
 /// cannot be asked. May take minutes.
 asio::awaitable<string_map>
-upstream_asked(git_context& around, const project_record& project,
+upstream_asked(git_context& around, const transfer_grant& who,
                const std::vector<std::string>& beginnings);
 
 } // namespace greenroom::http::git_http

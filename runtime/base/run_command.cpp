@@ -2,6 +2,7 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/base/pipe.hpp"
+#include "runtime/base/processor_time.hpp"
 #include "runtime/base/run_until.hpp"
 
 #include <fcntl.h>
@@ -149,6 +150,41 @@ int until(steady::time_point deadline) {
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
 }
 
+// Until when a program may run.
+class run_deadline {
+public:
+  run_deadline(const command& what, pid_t pid)
+    : timeout_(what.timeout), pid_(pid), at_(steady::now() + what.timeout),
+      last_(at_ - what.timeout + std::max(what.timeout, what.longest)),
+      look_again_(last_ > at_ ? steady::now() : last_) {}
+
+  /// When is_over is to be asked again.
+  steady::time_point next() const {
+    return std::min(at_, look_again_);
+  }
+
+  bool is_over() {
+    constexpr int looks = 10; // within a time-out
+    const auto now = steady::now();
+    if (now >= look_again_ && look_again_ < last_) {
+      look_again_ = now + timeout_ / looks;
+      // Where something ends it may become less: that is something, too.
+      const auto taken = processor_time(pid_);
+      if (std::exchange(taken_, taken) != taken)
+        at_ = std::min(now + timeout_, last_);
+    }
+    return now >= at_;
+  }
+
+private:
+  std::chrono::milliseconds timeout_;
+  pid_t pid_;
+  steady::time_point at_;
+  steady::time_point last_;
+  steady::time_point look_again_;
+  std::uint64_t taken_ = 0;
+};
+
 // It outlives us where we are killed, and may be one that never writes: what it
 // could not have taken before its time-out ends it.
 void limit_processor_time(pid_t pid, std::chrono::milliseconds timeout) {
@@ -207,7 +243,6 @@ std::optional<command_result> run_until(const command& what, int stop_fd) {
   command_result result;
   collector out{result.out, what.max_output, result.truncated};
   collector err{result.err, what.max_output, result.truncated};
-  auto deadline = steady::now() + what.timeout;
   child program{
     start_command(what, what.stdout_fd >= 0 ? what.stdout_fd : out.writer(),
                   err.writer()),
@@ -219,7 +254,8 @@ std::optional<command_result> run_until(const command& what, int stop_fd) {
     // Where it has ended already it has taken little.
     ::prlimit(program.pid(), RLIMIT_DATA, &most, nullptr);
   }
-  limit_processor_time(program.pid(), what.timeout);
+  limit_processor_time(program.pid(), std::max(what.timeout, what.longest));
+  run_deadline deadline{what, program.pid()};
   // glibc 2.36 declares pidfd_open for C only.
   unique_fd ended{
     static_cast<int>(::syscall(SYS_pidfd_open, program.pid(), 0))};
@@ -233,7 +269,7 @@ std::optional<command_result> run_until(const command& what, int stop_fd) {
                                  {out.reader(), POLLIN, 0},
                                  {err.reader(), POLLIN, 0},
                                  {stop_fd, POLLIN, 0}}};
-    auto wait = killed ? -1 : until(deadline);
+    auto wait = killed ? -1 : until(deadline.next());
     auto ready = ::poll(waits.data(), waits.size(), wait);
     if (ready < 0 && errno != EINTR)
       fail(errno, "cannot wait for \"" + what.argv[0] + '"');
@@ -245,7 +281,7 @@ std::optional<command_result> run_until(const command& what, int stop_fd) {
       return std::nullopt; // `program` kills it
     if (killed)
       continue;
-    result.timed_out = steady::now() >= deadline;
+    result.timed_out = deadline.is_over();
     killed = result.timed_out || (what.end_when_full && result.truncated);
     if (killed)
       program.kill();

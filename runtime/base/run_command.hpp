@@ -26,6 +26,9 @@ struct command {
   int stdin_fd = -1;             // borrowed; -1: /dev/null
   int stdout_fd = -1;            // borrowed; -1: kept in command_result::out
   std::chrono::milliseconds timeout{60'000};
+  // Where this is more, it may take so long as long as it does something: its
+  // time is over once it has taken no processor time for `timeout`.
+  std::chrono::milliseconds longest{0};
   // Bytes kept of stdout and of stderr, each from the start. What is over is
   // read and dropped, so that the program never waits for us.
   std::size_t max_output = 1024 * 1024;

@@ -50,14 +50,21 @@ bool flag_of(const session_event& event, std::string_view name) {
 }
 
 // What the last stored change was asked to do lies in the event that announced
-// it.
+// it; what a check-in is to do, in the one that began it: that a DELETE waits
+// for it may have been stored since.
 session::last_change change_in(const session_record& record,
                                const std::vector<session_event>& outbox) {
   session::last_change result;
-  if (outbox.empty() || outbox.back().version != record.version)
+  result.announces_setup =
+    !outbox.empty() && outbox.back().version == record.version
+    && field_of(outbox.back(), session::setup_field) != nullptr;
+  const auto began =
+    std::find_if(outbox.rbegin(), outbox.rend(), [](const auto& event) {
+      return event.kind == event_kind::checkin_started;
+    });
+  if (began == outbox.rend())
     return result;
-  auto& event = outbox.back();
-  result.announces_setup = field_of(event, session::setup_field) != nullptr;
+  auto& event = *began;
   result.author = {text_of(event, "by"), text_of(event, "by_name"),
                    text_of(event, "author")};
   result.message = text_of(event, "message");

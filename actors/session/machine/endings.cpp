@@ -189,9 +189,10 @@ std::string machine::reason_of_ending() const {
 
 // For who has waited for the end as long as clients wait.
 std::string machine::what_is_left() const {
+  if (busy(s) && is_live(s.changing->next.status))
+    return "a change of it is being stored";
   if (busy(s))
-    return s.why == ending::none ? "a change of it is being stored"
-                                 : "that it has ended is being stored";
+    return "that it has ended is being stored";
   switch (s.at) {
     case step::idle:
       return "its checkout is being made, which has to be whole before it is "
@@ -206,7 +207,7 @@ std::string machine::what_is_left() const {
                              : "the last output of its commands is being "
                                "written down";
     case step::checking_in:
-      return "its work is being checked in, as was asked before";
+      return "its work is being checked in";
     case step::reviewing:
       return "its work is checked in, and the review or merge is being made";
     case step::rescuing:
@@ -248,12 +249,47 @@ bool machine::stop_waiting_for_end(ticket who, unix_ms now) {
   return true;
 }
 
+// The same for who has asked for a check-in. It goes on, for nobody knows how
+// far the upstream is; one that is not begun is not begun any more.
+bool machine::stop_waiting_for_checkin(ticket who) {
+  auto is_its = [who](const any_event& what) {
+    auto* asked = std::get_if<event::checkin_asked>(&what);
+    return asked != nullptr && asked->who == who;
+  };
+  if (std::erase_if(s.deferred, is_its) > 0) {
+    refuse(who, {errc::unavailable,
+                 "the check-in was not begun, for a change of the session is "
+                 "still being stored: nothing was done, try again"});
+    return true;
+  }
+  if (s.why != ending::checkin || std::erase(s.askers, who) == 0)
+    return false;
+  refuse(who,
+         {errc::timeout,
+          "the check-in goes on by itself: " + what_is_left()
+            + "; send it once more, as it was, to wait for it, or look at the "
+              "session's status"});
+  return true;
+}
+
+// As one that is under way, whose end is waited for then: without its
+// Idempotency-Key only where nobody waits for that any more, for of two at the
+// same time one succeeds.
+bool machine::is_same_checkin(const event::checkin_asked& x) const {
+  return s.why == ending::checkin
+         && (x.repeat
+             || (s.askers.empty() && !x.by.key_id.empty()
+                 && x.by.key_id == s.author.key_id && x.message == s.message
+                 && x.skip_review == s.skip_review
+                 && x.auto_merge == s.auto_merge));
+}
+
 // -- events -------------------------------------------------------------------
 
 void machine::operator()(const event::checkin_asked& x) {
   if (x.repeat && s.record.status == session_status::ended)
     return add(effect::answer_checkin{x.who});
-  if (x.repeat && s.why == ending::checkin) {
+  if (is_same_checkin(x)) {
     s.askers.push_back(x.who);
     return;
   }

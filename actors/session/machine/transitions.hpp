@@ -169,6 +169,8 @@ struct machine {
   std::string reason_of_ending() const;
   std::string what_is_left() const;
   bool stop_waiting_for_end(ticket who, unix_ms now);
+  bool stop_waiting_for_checkin(ticket who);
+  bool is_same_checkin(const event::checkin_asked& x) const;
   void note_wanted_end(unix_ms now);
 
   void finish(exec_record& exec, exec_outcome outcome);

@@ -91,7 +91,8 @@ void machine::operator()(const event::exec_announced& x) {
 }
 
 void machine::operator()(const event::wait_ended& x) {
-  if (stop_waiting_for_end(x.who, x.now) || waits_to_be_kept(x))
+  if (stop_waiting_for_end(x.who, x.now) || stop_waiting_for_checkin(x.who)
+      || waits_to_be_kept(x))
     return;
   // Of one that has not even been admitted there is nothing to say yet.
   if (auto early =

@@ -33,6 +33,12 @@ struct server_git {
   int stdout_fd = -1;                   // borrowed; -1: kept in the result
 };
 
+/// What is added to the time-out of a call that has to read or send so many
+/// bytes: 8 MiB take a second, on a machine that is busy.
+inline std::chrono::milliseconds time_for(std::uint64_t bytes) noexcept {
+  return std::chrono::milliseconds{bytes * 1000 / (std::uint64_t{8} << 20)};
+}
+
 /// Blocks until git has ended. Throws std::system_error if there is no git.
 command_result run(const server_git& call);
 

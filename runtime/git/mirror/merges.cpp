@@ -7,7 +7,9 @@
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/mirror/objects.hpp"
+#include "runtime/git/mirror/question_limits.hpp"
 #include "runtime/git/mirror/signatures.hpp"
+#include "runtime/git/mirror/stoppable_git.hpp"
 
 #include <array>
 #include <chrono>
@@ -135,21 +137,34 @@ repository_git in_mirror(const mirror& mirror) {
   }};
 }
 
+// What the parts of one diff may take together.
+struct diff_bounds {
+  std::chrono::steady_clock::time_point until;
+  int stop_fd = -1;
+};
+
+command_result run_within(const diff_bounds& bounds, server_git& call) {
+  call.timeout = std::chrono::ceil<std::chrono::milliseconds>(
+    bounds.until - std::chrono::steady_clock::now());
+  call.max_memory = max_memory;
+  auto result = run_until(call, bounds.stop_fd);
+  if (!result)
+    give_way();
+  return std::move(*result);
+}
+
 // What a session has made may have no end: files in ten directories in ten
 // directories, and so on. So git compares them, in a process that has one.
 command_result compare_files(const mirror& mirror, const std::string& from,
                              const std::string& to, const char* renames,
-                             std::chrono::steady_clock::time_point until) {
+                             const diff_bounds& bounds) {
   server_git call{mirror.path(),
                   {"-c", "core.bigFileThreshold=8m", "diff", "--no-ext-diff",
                    "--no-textconv", "--no-color", "--unified=3",
                    "--submodule=short", renames, from, to, "--"}};
-  call.timeout = std::chrono::ceil<std::chrono::milliseconds>(
-    until - std::chrono::steady_clock::now());
-  call.max_memory = max_memory;
   call.max_output = max_diff;
   call.end_when_full = true;
-  return run(call);
+  return run_within(bounds, call);
 }
 
 // At a line's end.
@@ -175,15 +190,12 @@ void check_compared(const command_result& result) {
 
 // A history that a session has made may be of any length: so this, too, is for
 // a process that has an end. nullopt: they have nothing in common.
-std::optional<std::string>
-shared_commit(const mirror& mirror, const std::string& from,
-              const std::string& to,
-              std::chrono::steady_clock::time_point until) {
+std::optional<std::string> shared_commit(const mirror& mirror,
+                                         const std::string& from,
+                                         const std::string& to,
+                                         const diff_bounds& bounds) {
   server_git call{mirror.path(), {"merge-base", from, to}};
-  call.timeout = std::chrono::ceil<std::chrono::milliseconds>(
-    until - std::chrono::steady_clock::now());
-  call.max_memory = max_memory;
-  auto result = run(call);
+  auto result = run_within(bounds, call);
   if (result.exit_code == 1 && result.out.empty())
     return std::nullopt;
   check_compared(result);
@@ -245,18 +257,19 @@ merge_result prepare_merge(const merge_spec& spec) {
 }
 
 std::string diff_commits(const mirror& mirror, const std::string& from,
-                         const std::string& to) {
-  const auto until = std::chrono::steady_clock::now() + diff_timeout;
+                         const std::string& to, int stop_fd) {
+  const diff_bounds bounds{std::chrono::steady_clock::now() + diff_timeout,
+                           stop_fd};
   auto repo = open_mirror(mirror.path());
   known_commit(repo.get(), to);
   auto begin = from.empty() ? std::string{empty_tree} : from;
   if (!from.empty()) {
     known_commit(repo.get(), from);
-    begin = shared_commit(mirror, from, to, until).value_or(from);
+    begin = shared_commit(mirror, from, to, bounds).value_or(from);
   }
-  auto result = compare_files(mirror, begin, to, "--find-renames", until);
+  auto result = compare_files(mirror, begin, to, "--find-renames", bounds);
   if (is_out_of_memory(result)) // what may have been renamed is read whole
-    result = compare_files(mirror, begin, to, "--find-renames=100%", until);
+    result = compare_files(mirror, begin, to, "--find-renames=100%", bounds);
   if (result.truncated)
     return cut(std::move(result.out));
   check_compared(result);

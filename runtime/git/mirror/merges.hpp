@@ -48,9 +48,10 @@ merge_result prepare_merge(const merge_spec& spec);
 
 /// What `to` changed since it left `from` (empty: all of it), as a unified
 /// diff with renames found; files of over 8 MiB count as binary. What is over 4
-/// MiB is left out, and a last line says so. Throws refused: not_found, or
-/// timeout or conflict where they are too large to be compared.
+/// MiB is left out, and a last line says so. Throws refused: not_found, timeout
+/// or conflict where they are too large to be compared, overloaded where
+/// `stop_fd` can be read first (question_limits.hpp).
 std::string diff_commits(const mirror& mirror, const std::string& from,
-                         const std::string& to);
+                         const std::string& to, int stop_fd = -1);
 
 } // namespace greenroom::git

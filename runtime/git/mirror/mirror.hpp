@@ -179,9 +179,11 @@ public:
   /// does not exist); the history of `commit` may then leave `old` out. After
   /// `ok` refs/upstream/heads/B and refs/heads/B are there too. Throws
   /// refused: `unavailable` if the upstream cannot be reached, `conflict` with
-  /// git's reason if it does not want it.
+  /// git's reason if it does not want it. Gives the upstream 100 s, and time
+  /// for so many `bytes`.
   push_outcome push(std::string_view branch, const std::string& commit,
-                    const std::optional<std::string>& old) const;
+                    const std::optional<std::string>& old,
+                    std::uint64_t bytes = 0) const;
 
   /// Pushes references of ours under their own names, each where the upstream
   /// has what fetch_ref found last, or nothing where it found nothing. Answers

@@ -256,7 +256,8 @@ bool mirror::fetch_specs(const std::vector<std::string>& specs) const {
 }
 
 push_outcome mirror::push(std::string_view branch, const std::string& commit,
-                          const std::optional<std::string>& old) const {
+                          const std::optional<std::string>& old,
+                          std::uint64_t bytes) const {
   if (!is_commit(path_, commit))
     throw refused{errc::conflict,
                   "a branch leads to a commit, and " + commit + " is none"};
@@ -266,7 +267,7 @@ push_outcome mirror::push(std::string_view branch, const std::string& commit,
                    "--no-recurse-submodules",
                    "--force-with-lease=" + target + ':' + old.value_or(""),
                    "--", upstream(), by_id(commit) + ':' + target}};
-  call.timeout = push_timeout;
+  call.timeout = push_timeout + time_for(bytes);
   auto called = line_->run(call, stop_fd_);
   auto refs = parse_porcelain(called.result.out);
   if (called.result.ok()) {

@@ -13,6 +13,8 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <fstream>
@@ -102,6 +104,15 @@ void check_sizes(const fs::path& mirror, const fs::path& arrivals,
     throw std::runtime_error("cannot read the list of a session's objects");
 }
 
+// Of a file, from where it stands; 0 of anything else.
+std::uint64_t bytes_left(int fd) {
+  struct stat info {};
+  const auto at = ::lseek(fd, 0, SEEK_CUR);
+  if (at < 0 || ::fstat(fd, &info) != 0 || info.st_size < at)
+    return 0;
+  return static_cast<std::uint64_t>(info.st_size - at);
+}
+
 // As git reads a list of directories: quoted, so that a colon is no end.
 std::string quoted(const fs::path& path) {
   std::string result = "\"";
@@ -170,8 +181,9 @@ void mirror::import_pack(int pack_fd, const std::vector<std::string>& tips,
     index.push_back("--max-input-size=" + std::to_string(max_size));
   auto bounded = env;
   bounded.push_back("GIT_ALLOC_LIMIT=" + std::to_string(max_taken));
+  const auto time = check_timeout + time_for(bytes_left(pack_fd));
   auto indexed = check_until(
-    {path_, std::move(index), bounded, {}, pack_fd, check_timeout}, stop_fd_);
+    {path_, std::move(index), bounded, {}, pack_fd, time}, stop_fd_);
   if (!indexed.ok())
     throw refused{errc::conflict, "the session's objects are not sound: "
                                     + fault_of_object(indexed)};

@@ -9,7 +9,10 @@
 #include "runtime/git/mirror/lfs_pointers.hpp"
 #include "runtime/git/mirror/unpushed.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cstdint>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -50,6 +53,11 @@ objects only_here(const mirror& mirror, const objects& work) {
       result.push_back(one);
   }
   return result;
+}
+
+std::uint64_t size_of_file(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
 }
 
 void take(const mirror& mirror, const saved_work& saved,
@@ -240,12 +248,13 @@ std::optional<std::string> merged_into(const mirror& mirror,
                     "new_branch"};
 }
 
-void push(const checkin_spec& spec, const std::string& tip) {
+void push(const checkin_spec& spec, const std::string& tip,
+          std::uint64_t bytes) {
   std::optional<std::string> expected;
   if (!spec.new_branch)
     expected = spec.base_commit;
   for (int i = 0; i < max_pushes; ++i) {
-    if (spec.mirror.push(spec.branch, tip, expected) == push_outcome::ok)
+    if (spec.mirror.push(spec.branch, tip, expected, bytes) == push_outcome::ok)
       return;
     spec.mirror.fetch();
     auto now = spec.mirror.resolve_branch(spec.branch);
@@ -347,7 +356,7 @@ checkin_result checkin(const checkin_spec& spec) {
     return result;
   result.commit = *tip;
   if (pushes)
-    push(spec, *tip);
+    push(spec, *tip, saved.pack ? size_of_file(saved.pack->get()) : 0);
   failpoint("checkin.pushed");
   return result;
 }

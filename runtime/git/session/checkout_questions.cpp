@@ -37,6 +37,12 @@ const char* word_for(git::merge_answer answer) {
 
 } // namespace
 
+git::sandboxed_git git_service::in_asked_session(const ask_checkout& request,
+                                                 const git::mirror& mirror) {
+  const auto key = git::question_key(request.project.id, request.session.id);
+  return in_session(request.session, mirror).until(questions_.watch(key));
+}
+
 git_answer git_service::run(const ask_checkout& request) {
   switch (request.what.what) {
     case git_question::state:
@@ -59,7 +65,7 @@ std::string git_service::diff(const ask_checkout& request) {
     bases.push_back(session.base_commit);
   if (auto tip = mirror.resolve_branch(default_of(request.project, mirror)))
     bases.push_back(*tip);
-  return in_session(session, mirror).diff(bases);
+  return in_asked_session(request, mirror).diff(bases);
 }
 
 // HEAD is compared with the upstream's branch of the session's name, and while
@@ -76,7 +82,7 @@ std::string git_service::state(const ask_checkout& request) {
       break;
     upstream.reset();
   }
-  auto now = in_session(request.session, mirror).state(beside.value_or(""));
+  auto now = in_asked_session(request, mirror).state(beside.value_or(""));
   ordered_json answer{
     {"head", or_null(now.head)},     {"branch", or_null(now.branch)},
     {"detached", !now.branch},       {"upstream", or_null(upstream)},
@@ -105,7 +111,7 @@ std::string git_service::mergeability(const ask_checkout& request) {
                     {"commit", or_null(own.commit)},
                     {"dirty_files", nullptr}});
   }
-  auto forecast = in_session(request.session, mirror)
+  auto forecast = in_asked_session(request, mirror)
                     .forecast_merge(request.session.branch, *tip);
   auto text_or_null = [](const std::string& text) {
     return text.empty() ? ordered_json() : ordered_json(text);

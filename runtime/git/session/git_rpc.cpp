@@ -3,6 +3,7 @@
 #include "messages/errors.hpp"
 #include "runtime/base/home_environment.hpp"
 #include "runtime/base/memfd.hpp"
+#include "runtime/base/run_until.hpp"
 #include "runtime/base/throw_errno.hpp"
 #include "runtime/git/inside/looking.hpp"
 #include "runtime/sandbox/run_in_sandbox.hpp"
@@ -92,6 +93,28 @@ std::uint64_t max_file(const sandbox_config& rules) {
   return std::max(least, 2 * rules.disk);
 }
 
+// Whether a save may take longer than others: files of gigabytes do, on a
+// machine that is busy.
+class long_save {
+public:
+  long_save(std::counting_semaphore<>& places, bool wanted)
+    : places_(places), granted_(wanted && places.try_acquire()) {}
+  long_save(const long_save&) = delete;
+  long_save& operator=(const long_save&) = delete;
+  ~long_save() {
+    if (granted_)
+      places_.release();
+  }
+
+  seconds longest() const noexcept {
+    return granted_ ? seconds{600} : seconds{0};
+  }
+
+private:
+  std::counting_semaphore<>& places_;
+  bool granted_;
+};
+
 std::string how_it_ended(const command_result& result) {
   if (!result.exit_code)
     return "ended by signal " + std::to_string(result.signal);
@@ -113,8 +136,8 @@ std::vector<std::string> sandboxed_git::environment() const {
   return result;
 }
 
-std::string sandboxed_git::run(json request, seconds timeout,
-                               int stdout_fd) const {
+std::string sandboxed_git::run(json request, seconds timeout, int stdout_fd,
+                               seconds longest) const {
   check_there(paths_.checkout);
   request["mirror"] = paths_.mirror.string();
   auto input = memfd(request.dump());
@@ -124,12 +147,19 @@ std::string sandboxed_git::run(json request, seconds timeout,
   what.stdin_fd = input.get();
   what.stdout_fd = stdout_fd;
   what.timeout = timeout;
+  what.longest = longest;
   what.max_output = max_answer;
-  auto result = run_command(
-    sandbox::run_in_sandbox(*tools_.host, paths_, what, {tools_.program}));
+  auto ended = run_until(
+    sandbox::run_in_sandbox(*tools_.host, paths_, what, {tools_.program}),
+    stop_ ? stop_->get() : -1);
+  if (!ended)
+    give_way();
+  auto& result = *ended;
   if (result.timed_out)
     throw refused{errc::timeout,
-                  "git took too long in the session's checkout, try again"};
+                  "git took too long in the session's checkout, or what it "
+                  "runs there (a filter, say) waits for something; try "
+                  "again"};
   if (result.exit_code == for_the_user)
     throw refused{errc::conflict, sentence_of(result.err)};
   if (result.exit_code == under_way)
@@ -187,7 +217,9 @@ saved_work sandboxed_git::save(const save_request& request) const {
   }
   // A line of JSON, and the pack after it. It may not fit in memory.
   auto file = nameless_file(paths_.directory);
-  run(std::move(question), seconds{100}, file.get());
+  // Of checkpoints there is another one soon.
+  const long_save patience{*tools_.long_saves, !request.beside};
+  run(std::move(question), seconds{100}, file.get(), patience.longest());
   auto line = first_line(file.get());
   auto result = read_saved_work(line, !request.branch.empty());
   auto begin = static_cast<off_t>(line.size() + 1);

@@ -10,29 +10,39 @@
 // may miss what is being written.
 //
 // Errors: refused(conflict) with a sentence for the user where the repository
-// is in the way, refused(operation_in_progress), refused(timeout); other
-// exceptions for what the machine did.
+// is in the way, refused(operation_in_progress), refused(timeout),
+// refused(overloaded) where others wait to ask; other exceptions for what the
+// machine did.
 #pragma once
 
 #include "runtime/git/common/author.hpp"
 #include "runtime/git/inside/repo.hpp"
+#include "runtime/git/mirror/question_limits.hpp"
 #include "runtime/git/session/git_answers.hpp"
 #include "runtime/sandbox/plan.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <semaphore>
 #include <string>
 #include <vector>
 
 namespace greenroom::git {
 
+/// How many saves of a node may take longer than others at a time, so that
+/// those keep no more threads from the rest.
+inline constexpr std::ptrdiff_t max_long_saves = 2;
+
 /// What all sessions of a node have in common.
 struct session_tools {
   std::shared_ptr<const sandbox::host> host;
   std::filesystem::path program; // greenroom-git, absolute
+  std::shared_ptr<std::counting_semaphore<>> long_saves =
+    std::make_shared<std::counting_semaphore<>>(max_long_saves);
 };
 
 struct save_request {
@@ -57,6 +67,13 @@ public:
     return paths_;
   }
 
+  /// The same, whose calls end once that can be read.
+  sandboxed_git until(question_limits::descriptor stop) const {
+    auto result = *this;
+    result.stop_ = std::move(stop);
+    return result;
+  }
+
   /// `beside`: a commit of the mirror, or empty. 20 s.
   checkout_state state(const std::string& beside) const;
 
@@ -67,16 +84,18 @@ public:
   merge_forecast forecast_merge(const std::string& branch,
                                 const std::string& target) const;
 
-  /// 100 s.
+  /// 100 s; at the end of a session as long as it does something, up to 10
+  /// minutes, unless max_long_saves are under way.
   saved_work save(const save_request& request) const;
 
 private:
   std::vector<std::string> environment() const;
   std::string run(nlohmann::json request, std::chrono::seconds timeout,
-                  int stdout_fd = -1) const;
+                  int stdout_fd = -1, std::chrono::seconds longest = {}) const;
 
   session_tools tools_;
   session_paths paths_;
+  question_limits::descriptor stop_; // null: nothing ends them early
 };
 
 } // namespace greenroom::git

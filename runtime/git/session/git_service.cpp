@@ -259,8 +259,10 @@ merge_result git_service::run(const merge_review& request) {
 }
 
 git_answer git_service::run(const diff_commits& request) {
-  return {shared_text{
-    git::diff_commits(open(request.project), request.from, request.to)}};
+  const auto stop =
+    questions_.watch(git::question_key(request.project.id, request.to));
+  return {shared_text{git::diff_commits(open(request.project), request.from,
+                                        request.to, stop->get())}};
 }
 
 upstream_refs git_service::run(const list_upstream& request) {

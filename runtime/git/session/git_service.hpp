@@ -15,6 +15,7 @@
 #include "messages/session.hpp"
 #include "runtime/git/mirror/credentials.hpp"
 #include "runtime/git/mirror/mirror.hpp"
+#include "runtime/git/mirror/question_limits.hpp"
 #include "runtime/git/session/checkin.hpp"
 #include "runtime/git/session/checkpoint.hpp"
 #include "runtime/git/session/git_rpc.hpp"
@@ -40,6 +41,9 @@ inline constexpr std::chrono::seconds fetch_cache{3};
 
 /// How long it is believed where the upstream's HEAD is.
 inline constexpr std::chrono::seconds head_cache{30};
+
+/// What measure_kept is about.
+inline constexpr const char* kept_question = "kept";
 
 /// What the composition root gives the git workers.
 struct git_settings {
@@ -145,6 +149,12 @@ public:
     return warm_;
   }
 
+  /// Of ask_checkout, diff_commits and measure_kept, by question_key of the
+  /// session, the commit `to`, or kept_question.
+  git::question_limits& questions() noexcept {
+    return questions_;
+  }
+
 private:
   // What is known of one project's mirror.
   struct mirror_entry {
@@ -188,6 +198,8 @@ private:
                                 const git::mirror& mirror) const;
   std::optional<std::uint32_t> seen_owner() const;
   git::tree_limits tree_bound() const;
+  git::sandboxed_git in_asked_session(const ask_checkout& request,
+                                      const git::mirror& mirror);
   std::string state(const ask_checkout& request);
   std::string diff(const ask_checkout& request);
   std::string mergeability(const ask_checkout& request);
@@ -207,6 +219,7 @@ private:
   shared_calls<bool> shown_;       // refs of theirs, by mirrors and names
   origin_sockets sockets_;
   git::warm_checkouts warm_;
+  git::question_limits questions_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<mirror_entry>> entries_;
   std::map<std::string, project_record> reviews_; // that run

@@ -5,7 +5,7 @@
 #include "messages/ids.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
-#include "runtime/base/run_command.hpp"
+#include "runtime/base/run_until.hpp"
 #include "runtime/base/session_paths.hpp"
 #include "runtime/git/session/checkout.hpp"
 
@@ -86,6 +86,8 @@ directory_list git_service::run(const list_directories& request) {
 kept_files_list git_service::run(const measure_kept& request) {
   using clock = std::chrono::steady_clock;
   const auto until = clock::now() + measure_timeout;
+  const auto stop =
+    questions_.watch(git::question_key(request.project.id, kept_question));
   kept_files_list result;
   for (const auto& id : request.session_ids) {
     auto dir = session_dir(id);
@@ -96,9 +98,12 @@ kept_files_list git_service::run(const measure_kept& request) {
     what.env = {"LC_ALL=C"};
     what.timeout =
       std::chrono::ceil<std::chrono::milliseconds>(until - clock::now());
+    auto measured = run_until(what, stop->get());
+    if (!measured)
+      git::give_way();
     // What cannot be looked at is not counted.
     result.sessions.push_back(
-      {id, std::strtoull(run_command(what).out.c_str(), nullptr, 10)});
+      {id, std::strtoull(measured->out.c_str(), nullptr, 10)});
   }
   return result;
 }

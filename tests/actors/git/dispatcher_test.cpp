@@ -320,6 +320,35 @@ TEST_CASE("questions of one project leave a thread to other projects") {
                 [](const caf::error& e) { FAIL(to_refusal(e).message); });
 }
 
+TEST_CASE("a question to git ends early where another project has none under "
+          "way and no thread is left, and says so") {
+  git_limits limits{1, 16};
+  limits.share = std::chrono::milliseconds{0};
+  dispatcher d{limits};
+  const auto other =
+    d.project("other", (d.dir.path() / "upstream.git").string());
+  const auto commit =
+    d.ask<resolved_branch>(resolve_branch{other, "main", false, {}}).commit;
+  const auto slow = d.session("slow");
+  const auto fifo = d.dir.path() / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  const auto top = d.dir.path() / "data/sessions" / slow.id / "checkout";
+  d.git({"-C", top.string(), "config", "filter.slow.clean",
+         "read x <'" + fifo.string() + "'; cat"});
+  std::ofstream{top / ".gitattributes"} << "file filter=slow\n";
+  std::ofstream{top / "file"} << "other\n";
+  auto asked = d.send(ask_checkout{d.good(), slow, {git_question::diff, {}}});
+  unique_fd writer{::open(fifo.c_str(), O_WRONLY | O_CLOEXEC)};
+  REQUIRE(writer); // it is in its filter, and stays there
+  d.ask<git_answer>(diff_commits{other, commit, commit});
+  asked.receive([](const git_answer&) { FAIL("its filter never ends"); },
+                [](const caf::error& e) {
+                  CHECK(to_refusal(e).code == errc::overloaded);
+                  CHECK_THAT(to_refusal(e).message,
+                             Catch::Contains("other projects wait"));
+                });
+}
+
 TEST_CASE("a question that has waited in vain is not asked any more") {
   git_limits limits{1, 16};
   limits.for_questions = std::chrono::milliseconds{-1};

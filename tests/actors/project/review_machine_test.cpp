@@ -282,6 +282,12 @@ TEST_CASE("after a restart a review goes on where it was") {
   CHECK(review::resume(ran, command).then == action::merge);
   CHECK(review::resume(opened(true, "", true).next, project_with("")).then
         == action::merge);
+  auto there =
+    review::open(request(false), command, {"main", "base", true}, noon);
+  decide_review merge{"r", {"bob", "Bob", ""}, false, "", false, true};
+  auto merging = review::decided(there.next, merge, noon);
+  REQUIRE(merging.then == action::merge);
+  CHECK(review::resume(merging.next, command).then == action::merge);
   auto orphan = review::resume(running.next, project_with(""));
   CHECK(orphan.then == action::none);
   CHECK(orphan.next.status == review_status::queued);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -160,6 +161,38 @@ TEST_CASE("a command has no more processor time than its time-out allows") {
   limited.timeout = std::chrono::seconds{100};
   auto processors = std::max(1U, std::thread::hardware_concurrency());
   CHECK(run_command(limited).out == std::to_string(101 * processors) + '\n');
+}
+
+TEST_CASE("a command that does something may take longer than one that waits") {
+  auto what = shell("while :; do :; done");
+  what.timeout = std::chrono::milliseconds{500};
+  SECTION("as long as it takes processor time") {
+    what = shell("end=$(($(date +%s) + 4)); "
+                 "while [ $(date +%s) -lt $end ]; do :; done; exit 7");
+    what.timeout = std::chrono::seconds{2};
+    what.longest = std::chrono::hours{1};
+    CHECK(run_command(what).exit_code == 7);
+  }
+  SECTION("and so long as something that it has begun does") {
+    what = shell("(ulimit -t 3; while :; do :; done); exit 7");
+    what.timeout = std::chrono::seconds{2};
+    what.longest = std::chrono::hours{1};
+    CHECK(run_command(what).exit_code == 7);
+  }
+  SECTION("and not for ever") {
+    what.longest = std::chrono::milliseconds{700};
+    CHECK(run_command(what).timed_out);
+  }
+  SECTION("and one that waits ends at its time-out") {
+    temp_dir dir;
+    auto fifo = dir.path() / "fifo";
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    what = shell("read x < fifo");
+    what.cwd = dir.path();
+    what.timeout = std::chrono::milliseconds{500};
+    what.longest = std::chrono::hours{1};
+    CHECK(run_command(what).timed_out);
+  }
 }
 
 TEST_CASE("a command ends when its caller has to stop") {

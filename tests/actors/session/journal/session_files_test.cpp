@@ -68,6 +68,16 @@ public:
     return ask<journal::opened>(std::move(what));
   }
 
+  // As one whose check-in a crash has cut short.
+  journal::opened resume_checkin(std::vector<session_event> announced,
+                                 std::uint64_t version) {
+    files_.emplace(dir_.path(), some_session().id, &syncer_);
+    journal::open what{some_session(), true, 2, std::move(announced), {}};
+    what.record.status = session_status::checking_in;
+    what.record.version = version;
+    return open(std::move(what));
+  }
+
   // As one that has ended on another node, and is asked for here.
   journal::opened look_back(std::vector<session_event> announced) {
     files_.emplace(dir_.path(), some_session().id, &syncer_);
@@ -144,6 +154,24 @@ private:
 };
 
 } // namespace
+
+TEST_CASE_METHOD(
+  files_of_a_session,
+  "a check-in that a crash cuts short does what was asked, also where a DELETE "
+  "has been stored since") {
+  session_event began;
+  began.kind = event_kind::checkin_started;
+  began.version = 2;
+  began.fields.push_back(
+    {"message", event_field::type::text, "the fix", 0, {}});
+  began.fields.push_back({"skip_review", event_field::type::flag, {}, 1, {}});
+  for (auto version : {began.version, began.version + 1}) {
+    auto last = resume_checkin({began}, version).past.last;
+    CHECK(last.message == "the fix");
+    CHECK(last.skip_review);
+    CHECK_FALSE(last.auto_merge);
+  }
+}
 
 TEST_CASE_METHOD(files_of_a_session, "events get their places one after the "
                                      "other, also after a restart") {

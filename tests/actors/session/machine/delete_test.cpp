@@ -153,9 +153,73 @@ TEST_CASE("who waits too long for an end hears what is left of it") {
     session::apply(s, event::terminate_asked{2});
     CHECK(says(session::apply(s, event::wait_ended{2}), 2,
                "its work is being checked in"));
-    // The check-in's own asker is none of this.
-    CHECK(session::apply(s, event::wait_ended{1}).empty());
   }
+}
+
+TEST_CASE("who waits too long for a check-in hears that it goes on, and waits "
+          "for the same one by asking for it once more") {
+  auto s = active_session();
+  const event::checkin_asked first{1, {"key", "Ada", ""}, "done", true};
+  store(s, session::apply(s, first));
+  CHECK(says(session::apply(s, event::wait_ended{1}), 1,
+             "the check-in goes on by itself: its commands are being stopped"));
+  session::apply(s, event::session_quiet{});
+  auto again = first;
+  again.who = 2;
+  REQUIRE(session::apply(s, again).empty());
+  CHECK(says(session::apply(s, event::wait_ended{2}), 2,
+             "its work is being checked in; send it once more"));
+  SECTION("another one is not under way") {
+    auto other = first;
+    other.who = 4;
+    SECTION("of another message") {
+      other.message = "other";
+    }
+    SECTION("of another key") {
+      other.by.key_id = "other";
+    }
+    SECTION("with a review") {
+      other.skip_review = false;
+    }
+    SECTION("with a merge") {
+      other.auto_merge = true;
+    }
+    CHECK(refused_with(session::apply(s, other), 4, errc::bad_request,
+                       "session is not active"));
+  }
+  again.who = 3;
+  REQUIRE(session::apply(s, again).empty());
+  // Of two at the same time one succeeds.
+  again.who = 5;
+  CHECK(refused_with(session::apply(s, again), 5, errc::bad_request,
+                     "session is not active"));
+  auto then =
+    store(s, session::apply(s, event::checkin_saved{"c0ffee", birth}));
+  CHECK(count<effect::answer_checkin>(then) == 1);
+  CHECK(find<effect::answer_checkin>(then)->who == 3);
+  CHECK(s.record.status == session_status::ended);
+}
+
+TEST_CASE("a check-in that nobody waits for any more leads back where it comes "
+          "to nothing") {
+  auto s = checking_in(1);
+  session::apply(s, event::wait_ended{1});
+  store(s, session::apply(s, event::checkin_failed{{errc::conflict, "no"}}));
+  CHECK(s.record.status == session_status::active);
+  CHECK(find<effect::persist>(session::apply(s, event::checkin_asked{2})));
+}
+
+TEST_CASE("a check-in that waits for the store too long is not begun") {
+  auto s = active_session();
+  auto extended = session::apply(s, event::extend_asked{1, hour, birth});
+  REQUIRE(session::apply(s, event::checkin_asked{2}).empty());
+  auto told = session::apply(s, event::wait_ended{2});
+  auto* refused = find<effect::answer_refused>(told);
+  REQUIRE(refused);
+  CHECK(refused->who == 2);
+  CHECK(refused->why.code == errc::unavailable);
+  store(s, extended);
+  CHECK(s.record.status == session_status::active);
 }
 
 TEST_CASE("a DELETE holds when who asked has stopped waiting for the end") {
