@@ -17,8 +17,10 @@ using work_ptr = std::shared_ptr<git_service>;
 using gate_ptr = std::shared_ptr<const lease_gate>;
 using dispatcher_pointer = git_actor::stateful_pointer<git_dispatcher_state>;
 
-// Longer than any work may take; its own limits come first.
-constexpr std::chrono::minutes work_timeout{30};
+// Longer than any work may take; its own limits come first. The longest are 10
+// minutes for a session's save and 16 for the import of what that made, both
+// twice where a rescue does without the repositories inside, and 12 for a push.
+constexpr std::chrono::minutes work_timeout{60};
 
 // How long a question waits for news of the upstream.
 constexpr std::chrono::seconds news_wait{3};
