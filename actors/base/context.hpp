@@ -34,10 +34,10 @@ class keeper;
 /// known how it went, since it cannot be called back; clients have deadlines of
 /// their own, at the edge.
 inline constexpr std::chrono::seconds store_timeout{20};
-inline constexpr std::chrono::seconds git_timeout{2700};
+inline constexpr std::chrono::seconds git_timeout{4500};
 /// For a rescue, which is tried once: it waits behind whatever else is waited
 /// for.
-inline constexpr std::chrono::seconds rescue_timeout{8100};
+inline constexpr std::chrono::seconds rescue_timeout{9900};
 /// For what an actor that may crash meanwhile is asked, and can be asked again.
 inline constexpr std::chrono::seconds actor_timeout{150};
 inline constexpr std::chrono::seconds look_up_timeout{10};

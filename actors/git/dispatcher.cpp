@@ -17,8 +17,10 @@ using work_ptr = std::shared_ptr<git_service>;
 using gate_ptr = std::shared_ptr<const lease_gate>;
 using dispatcher_pointer = git_actor::stateful_pointer<git_dispatcher_state>;
 
-// Longer than any work may take; its own limits come first.
-constexpr std::chrono::minutes work_timeout{30};
+// Longer than any work may take; its own limits come first. The longest are 10
+// minutes for a session's save and 16 for the import of what that made, both
+// twice where a rescue does without the repositories inside, and 12 for a push.
+constexpr std::chrono::minutes work_timeout{60};
 
 // How long a question waits for news of the upstream.
 constexpr std::chrono::seconds news_wait{3};
@@ -222,25 +224,27 @@ void go_on_in(dispatcher_pointer self, const git_dispatcher_state::line& line) {
   });
 }
 
-void note_end(dispatcher_pointer self, const git_dispatcher_state::line& line,
-              const std::string& of) {
+// It is not under way any more.
+void give_place(dispatcher_pointer self, const git_dispatcher_state::line& line,
+                const std::string& of) {
   auto& queue = self->state.queues.at(line);
-  queue.ended = std::chrono::steady_clock::now();
   if (of.empty())
     queue.busy = false;
   else
     std::erase_if(queue.running, [&](const auto& x) { return x.of == of; });
-  if (line.kind != line_kind::questions)
-    return;
-  self->state.work->questions().end(git::question_key(line.project_id, of));
-  // What else its session asks comes after what the project's others do.
-  std::ranges::stable_partition(queue.waiting,
-                                [&](const auto& x) { return x.of != of; });
+  if (line.kind == line_kind::questions)
+    self->state.work->questions().end(git::question_key(line.project_id, of));
 }
 
 void ended_in(dispatcher_pointer self, const git_dispatcher_state::line& line,
               const std::string& of) {
-  note_end(self, line, of);
+  give_place(self, line, of);
+  auto& queue = self->state.queues.at(line);
+  queue.ended = std::chrono::steady_clock::now();
+  // What else its session asks comes after what the project's others do.
+  if (line.kind == line_kind::questions)
+    std::ranges::stable_partition(queue.waiting,
+                                  [&](const auto& x) { return x.of != of; });
   go_on_in(self, line);
 }
 
@@ -336,7 +340,8 @@ void line_up(dispatcher_pointer self, Request& request, Answer answer) {
               request = std::move(request)](auto waited) mutable {
     if (auto why = fault<Request>(self->state, waited)) {
       answer(to_error(*why));
-      note_end(self, line, of); // who has begun it goes on
+      // That was no turn of its project's. Who has begun it goes on.
+      give_place(self, line, of);
       return;
     }
     auto until_done =

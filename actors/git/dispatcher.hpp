@@ -59,7 +59,7 @@ struct git_limits {
   std::size_t queue = 256;
 
   // How long a request may wait until its project's upstream is free, and then
-  // for a thread. With the 30 minutes that it may take itself, that is less
+  // for a thread. With the 60 minutes that it may take itself, that is less
   // than whoever asks for it waits (git_timeout, rescue_timeout): nothing is
   // begun that nobody hears of. A rescue is tried once, and may wait longer.
   std::chrono::milliseconds for_upstream{std::chrono::minutes{8}};

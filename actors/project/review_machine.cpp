@@ -255,9 +255,10 @@ step resume(review_record review, const project_record& project) {
   if (review.status == review_status::queued)
     return {std::move(review), action::none};
   // What had nothing to merge was approved by nobody, and may be asked to be
-  // merged all the same.
+  // merged all the same. While the command runs there is no reason yet; of a
+  // merge there is one, other words while it is tried again (merge_later).
   if (!review.decided_by.empty() || review.exit_code == 0
-      || review.status_reason == merging)
+      || !review.status_reason.empty())
     return {std::move(review), action::merge};
   // The command is run again; one that the project has no more judges nothing.
   return judge(std::move(review), project);

@@ -166,7 +166,7 @@ public:
   bool is_over() {
     constexpr int looks = 10; // within a time-out
     const auto now = steady::now();
-    if (now >= look_again_ && look_again_ < last_) {
+    if (now >= next() && look_again_ < last_) {
       look_again_ = now + timeout_ / looks;
       // Where something ends it may become less: that is something, too.
       const auto taken = processor_time(pid_);

@@ -3,6 +3,8 @@
 
 #include "messages/left_work.hpp"
 
+#include <algorithm>
+
 namespace greenroom::session {
 
 namespace {
@@ -256,14 +258,20 @@ bool machine::stop_waiting_for_checkin(ticket who) {
     auto* asked = std::get_if<event::checkin_asked>(&what);
     return asked != nullptr && asked->who == who;
   };
-  if (std::erase_if(s.deferred, is_its) > 0) {
-    refuse(who, {errc::unavailable,
-                 "the check-in was not begun, for a change of the session is "
-                 "still being stored: nothing was done, try again"});
-    return true;
-  }
-  if (s.why != ending::checkin || std::erase(s.askers, who) == 0)
+  const auto waiting = std::ranges::find_if(s.deferred, is_its);
+  if (waiting != s.deferred.end()) {
+    const auto joins =
+      is_same_checkin(std::get<event::checkin_asked>(*waiting));
+    s.deferred.erase(waiting);
+    if (!joins) {
+      refuse(who, {errc::unavailable,
+                   "the check-in was not begun, for a change of the session is "
+                   "still being stored: nothing was done, try again"});
+      return true;
+    }
+  } else if (s.why != ending::checkin || std::erase(s.askers, who) == 0) {
     return false;
+  }
   refuse(who,
          {errc::timeout,
           "the check-in goes on by itself: " + what_is_left()

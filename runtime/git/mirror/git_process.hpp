@@ -34,9 +34,15 @@ struct server_git {
 };
 
 /// What is added to the time-out of a call that has to read or send so many
-/// bytes: 8 MiB take a second, on a machine that is busy.
+/// bytes: 8 MiB take a second, on a machine that is busy; 10 minutes at most,
+/// for a worker that takes too long is given up (actors/git/dispatcher.cpp),
+/// and what it does is done all the same.
 inline std::chrono::milliseconds time_for(std::uint64_t bytes) noexcept {
-  return std::chrono::milliseconds{bytes * 1000 / (std::uint64_t{8} << 20)};
+  constexpr std::chrono::seconds most{600};
+  constexpr std::uint64_t in_a_second = std::uint64_t{8} << 20;
+  const auto whole = std::chrono::seconds{bytes / in_a_second};
+  return whole < most ? std::chrono::milliseconds{bytes * 1000 / in_a_second}
+                      : most;
 }
 
 /// Blocks until git has ended. Throws std::system_error if there is no git.

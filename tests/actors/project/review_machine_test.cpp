@@ -288,6 +288,8 @@ TEST_CASE("after a restart a review goes on where it was") {
   auto merging = review::decided(there.next, merge, noon);
   REQUIRE(merging.then == action::merge);
   CHECK(review::resume(merging.next, command).then == action::merge);
+  merging.next.status_reason = "approved, to be merged when that is possible";
+  CHECK(review::resume(merging.next, command).then == action::merge);
   auto orphan = review::resume(running.next, project_with(""));
   CHECK(orphan.then == action::none);
   CHECK(orphan.next.status == review_status::queued);

@@ -200,6 +200,28 @@ TEST_CASE("who waits too long for a check-in hears that it goes on, and waits "
   CHECK(s.record.status == session_status::ended);
 }
 
+TEST_CASE("who asks once more for a check-in while that is being stored hears "
+          "that it goes on") {
+  auto s = active_session();
+  event::checkin_asked asked{1, {"key", "Ada", ""}, "done", true};
+  auto begun = session::apply(s, asked);
+  CHECK(says(session::apply(s, event::wait_ended{1}), 1,
+             "the check-in goes on by itself: a change of it is being stored"));
+  asked.who = 2;
+  REQUIRE(session::apply(s, asked).empty());
+  CHECK(says(session::apply(s, event::wait_ended{2}), 2,
+             "the check-in goes on by itself"));
+  asked.who = 3;
+  asked.message = "other";
+  REQUIRE(session::apply(s, asked).empty());
+  CHECK(refused_with(session::apply(s, event::wait_ended{3}), 3,
+                     errc::unavailable,
+                     "the check-in was not begun, for a change of the session "
+                     "is still being stored: nothing was done, try again"));
+  store(s, begun);
+  CHECK(s.record.status == session_status::checking_in);
+}
+
 TEST_CASE("a check-in that nobody waits for any more leads back where it comes "
           "to nothing") {
   auto s = checking_in(1);

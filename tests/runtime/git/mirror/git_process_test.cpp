@@ -11,7 +11,8 @@ TEST_CASE("a call of git has time for the bytes that go through it") {
   using std::chrono::seconds;
   CHECK(time_for(0) == seconds{0});
   CHECK(time_for(std::uint64_t{2} << 30) == seconds{256});
-  // As much as a file may have, with all that comes before and after it, has
-  // less than a worker is given up after (actors/git/dispatcher.cpp).
-  CHECK(time_for(std::uint64_t{4} << 30) < seconds{600});
+  CHECK(time_for(std::uint64_t{4} << 30) == seconds{512}); // one file's most
+  // Less than a worker is given up after, whatever a session has made.
+  CHECK(time_for(std::uint64_t{64} << 30) == seconds{600});
+  CHECK(time_for(~std::uint64_t{0}) == seconds{600});
 }
