@@ -59,8 +59,9 @@ struct ended_session {
   std::string project_id;
   std::string id; // of a session or a review
   unix_ms ended_at = 0;
+  bool is_review = false;
 };
-GREENROOM_INSPECT(ended_session, x.project_id, x.id, x.ended_at)
+GREENROOM_INSPECT(ended_session, x.project_id, x.id, x.ended_at, x.is_review)
 
 struct ended_list {
   std::vector<ended_session> sessions;

@@ -96,10 +96,10 @@ private:
   void measure(const std::shared_ptr<output_reader>& all) {
     read_elsewhere(
       env_,
-      [all, dir = dir_] {
+      [all, dir = dir_, printed = what_.printed] {
         auto more = all->measure();
         all->close();
-        if (!more && all->total() == 0)
+        if (!more && all->total() == 0 && printed)
           refuse_what_was_dropped(dir);
         return more;
       },

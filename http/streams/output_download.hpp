@@ -21,6 +21,7 @@ struct output_request {
   output_choice stream = output_choice::both;
   std::uint64_t from = 0; // the first byte
   bool follow = false;
+  bool printed = true; // false: there has never been any
 };
 
 /// Reads `from`; nullopt: it is not there. Throws refused bad_request.

@@ -103,7 +103,7 @@ struct sessions_config {
   millis default_expiry = one_day;
   millis max_expiry = 30 * one_day;
   millis keep_ended = 30 * one_day;
-  std::uint64_t keep_output = std::uint64_t{16} << 30; // of each project
+  std::uint64_t keep_output = std::uint64_t{32} << 30; // of each project
   millis checkpoint_every = 5 * 60 * 1000;
   std::uint32_t warm_checkouts = 4; // projects; 0: none
   friend bool operator==(const sessions_config&,

@@ -89,8 +89,9 @@ runner::command_spec resolve_command(const exec_spec& request,
   return spec;
 }
 
-void keep_exec(const fs::path& exec_dir, const exec_spec& request,
-               const runner::command_spec& command, std::string_view input) {
+std::size_t keep_exec(const fs::path& exec_dir, const exec_spec& request,
+                      const runner::command_spec& command,
+                      std::string_view input) {
   auto object = nlohmann::json::object();
   runner::put_command_fields(object, command);
   object["request"] = to_object(request);
@@ -106,6 +107,7 @@ void keep_exec(const fs::path& exec_dir, const exec_spec& request,
       ::unlink(fed.c_str());
     throw;
   }
+  return text.size();
 }
 
 void mark_sent(const fs::path& exec_dir, bool is_sent) {

@@ -33,11 +33,12 @@ runner::command_spec resolve_command(const exec_spec& request,
 /// again. Written once and in one go: an exec whose file is cut has never been
 /// admitted. Before it `input`, what the command is to be fed at first, if
 /// anything: that lies beside it until then, as
-/// runtime/runner/protocol/first_input.hpp says. Throws std::system_error, also
-/// where there is one already.
-void keep_exec(const std::filesystem::path& exec_dir, const exec_spec& request,
-               const runner::command_spec& command,
-               std::string_view input = {});
+/// runtime/runner/protocol/first_input.hpp says. Answers with the size of
+/// spec.json. Throws std::system_error, also where there is one already.
+std::size_t keep_exec(const std::filesystem::path& exec_dir,
+                      const exec_spec& request,
+                      const runner::command_spec& command,
+                      std::string_view input = {});
 
 /// What the client asked; nothing where there is none.
 std::optional<exec_spec> kept_request(const std::filesystem::path& exec_dir);

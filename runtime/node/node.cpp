@@ -1,7 +1,7 @@
 #include "runtime/node/node.hpp"
 
-#include "actors/output_retention.hpp"
-#include "actors/retention.hpp"
+#include "actors/retention/retention.hpp"
+#include "actors/retention/size_retention.hpp"
 #include "runtime/base/watchdog.hpp"
 #include "runtime/node/logging.hpp"
 #include "runtime/node/open_store.hpp"
@@ -46,12 +46,9 @@ void node::parts::start_retention() {
                                                  settings.audit.keep,
                                                  settings.audit.max_entries});
   keep("retention", retention);
-  keep("the retention of output",
-       system->spawn<caf::detached>(
-         output_retention, data_dir,
-         // It is the full one, see start_store().
-         caf::actor_cast<ended_reader_actor>(context->reader), retention,
-         settings.sessions.keep_output));
+  keep("the retention by size",
+       system->spawn<caf::detached>(size_retention, context, retention,
+                                    settings.sessions.keep_output));
   keep("the health watch",
        system->spawn<caf::detached>(
          watch_health, context->store,

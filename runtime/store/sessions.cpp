@@ -252,15 +252,17 @@ std::string ended_before_sql() {
 
 std::string ended_sql() {
   // Each half by its own index.
-  auto half = [](const std::string& table, std::string_view over) {
-    return "SELECT * FROM (SELECT project_id, id, ended_at FROM " + table
+  auto half = [](const std::string& table, const char* is_review,
+                 std::string_view over) {
+    return std::string{"SELECT * FROM (SELECT project_id, id, ended_at, "}
+           + is_review + " AS is_review FROM " + table
            + " WHERE ended_at > 0 AND ended_at >= :since"
              " AND (ended_at > :since OR id > :id)"
            + std::string{over} + " ORDER BY ended_at, id LIMIT :count) AS "
            + table + "_over";
   };
-  return half("sessions", " AND NOT (" + std::string{is_live_sql} + ")")
-         + " UNION ALL " + half("reviews", "")
+  return half("sessions", "0", " AND NOT (" + std::string{is_live_sql} + ")")
+         + " UNION ALL " + half("reviews", "1", "")
          + " ORDER BY ended_at, id LIMIT :count";
 }
 
@@ -500,12 +502,14 @@ std::vector<ended_session> list_ended(connection& c,
     std::vector<ended_session> result;
     ended_session one;
     long long ended_at = 0;
+    int is_review = 0;
     const long long since = what.ended_at;
     const long long count = what.limit;
     soci::statement statement{sql};
     statement.exchange(soci::into(one.project_id));
     statement.exchange(soci::into(one.id));
     statement.exchange(soci::into(ended_at));
+    statement.exchange(soci::into(is_review));
     statement.exchange(soci::use(since, "since"));
     statement.exchange(soci::use(what.id, "id"));
     statement.exchange(soci::use(count, "count"));
@@ -515,6 +519,7 @@ std::vector<ended_session> list_ended(connection& c,
     statement.execute();
     while (statement.fetch()) {
       one.ended_at = ended_at;
+      one.is_review = is_review != 0;
       result.push_back(one);
     }
     return result;

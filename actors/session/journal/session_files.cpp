@@ -9,6 +9,7 @@
 #include "runtime/exec/spec.hpp"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string_view>
@@ -115,9 +116,16 @@ bool session_files::write(std::vector<timeline_entry>& entries) {
       *bytes_on_disk_ += entry.data.size();
   syncer_->mark_dirty(dir_);
   for (auto& entry : entries)
-    if (entry.kind == event_kind::exec_exited) // with its exit record
+    if (entry.kind == event_kind::exec_exited) { // with its exit record
+      drop_first_input(entry.exec_id);
       syncer_->mark_dirty(exec_dir(entry.exec_id));
+    }
   return true;
+}
+
+// Of one that ended before it was fed.
+void session_files::drop_first_input(const std::string& exec_id) const {
+  ::unlink((exec_dir(exec_id) / runner::input_file).c_str());
 }
 
 // What is not held is not written again by itself.
@@ -175,6 +183,9 @@ std::optional<any_result> session_files::operator()(keep_intent& what) {
   return result;
 }
 
+// A directory and four small files, each a block.
+constexpr std::uint64_t files_of_exec = 5 * 4096;
+
 std::uint64_t session_files::bytes_on_disk() {
   if (!bytes_on_disk_) {
     std::error_code absent;
@@ -196,7 +207,7 @@ void session_files::limit_output(keep_intent& what) {
 
 // Small ones, and what they say, are not without end either.
 std::optional<refusal> session_files::why_full(const keep_intent& what) {
-  auto size = text_size(what.spec) + what.input.view().size();
+  auto size = text_size(what.spec) + files_of_exec;
   if (max_output_ == 0
       || bytes_on_disk() + size <= max_output_ + max_output_ / 16)
     return std::nullopt;
@@ -214,8 +225,9 @@ bool session_files::write_intent(keep_intent& what) {
     if (fs::exists(dir))
       fs::remove_all(dir);
     limit_output(what);
-    keep_exec(dir, what.spec, what.command, what.input.view());
-    bytes_on_disk_ = bytes_on_disk() + text_size(what.spec);
+    const auto size =
+      keep_exec(dir, what.spec, what.command, what.input.view());
+    bytes_on_disk_ = bytes_on_disk() + size + files_of_exec;
     syncer_->mark_dirty(dir.parent_path());
     syncer_->mark_dirty(dir);
     return true;

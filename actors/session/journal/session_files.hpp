@@ -86,6 +86,7 @@ private:
   std::filesystem::path exec_dir(const std::string& exec_id) const;
   bool write(std::vector<timeline_entry>& entries);
   void note_refusal(const std::exception& fault);
+  void drop_first_input(const std::string& exec_id) const;
   bool write_intent(keep_intent& what);
   void limit_output(keep_intent& what);
   std::uint64_t bytes_on_disk();

@@ -32,8 +32,15 @@ std::uint64_t size_of_output(const fs::path& session_dir) {
 void drop_output(const fs::path& session_dir) {
   if (!fs::exists(session_dir))
     return;
-  // First, so that nobody takes half of it for all.
-  write_file_atomic(mark_of(session_dir), "", 0600, false);
+  // First, so that nobody takes half of it for all. On a full disk there is
+  // room for it only afterwards.
+  try {
+    write_file_atomic(mark_of(session_dir), "", 0600, false);
+  } catch (const std::system_error&) {
+    remove_tree(session_dir / "exec");
+    write_file_atomic(mark_of(session_dir), "", 0600, false);
+    return;
+  }
   remove_tree(session_dir / "exec");
 }
 

@@ -206,6 +206,8 @@ TEST_CASE_METHOD(store_fixture, "what has ended is listed in that order, "
   auto all = store::list_ended(c, {});
   CHECK(all[1].project_id == "demo");
   CHECK(all[1].ended_at == 2'000);
+  CHECK(all[1].is_review);
+  CHECK_FALSE(all[2].is_review);
 }
 
 TEST_CASE_METHOD(store_fixture, "sessions that ended long ago are dropped with "

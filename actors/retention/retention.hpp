@@ -2,7 +2,7 @@
 // sessions.keep_ended, from the store and from this node's disk, what else lies
 // there of sessions that are not in the store any more, and forgets idempotency
 // keys and entries of the audit that are too old. Sessions of projects that
-// keep too much (output_retention.hpp) go when it is told so.
+// keep too much (size_retention.hpp) go when it is told so.
 //
 // What was rescued stays in the repositories; work that could be saved nowhere
 // else is never removed, and its session stays listed. Who reads a session
@@ -41,6 +41,7 @@ struct retention_state {
   session_supervisor_actor supervisor;
   retention_rules keep;
   bool busy = false;
+  unix_ms due = 0; // what has ended is to be looked at, by that clock; 0: not
   std::deque<std::string> gone;  // no longer in the store, files to be removed
   std::vector<std::string> kept; // they have something here that is not saved
   std::vector<std::string> told; // to go before their time

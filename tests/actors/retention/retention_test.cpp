@@ -1,7 +1,7 @@
 // Retention: what ended long ago goes, and nothing else.
 #include "tests/actors/small_node.hpp"
 
-#include "actors/retention.hpp"
+#include "actors/retention/retention.hpp"
 #include "messages/ids.hpp"
 
 #include <caf/send.hpp>

@@ -1,4 +1,4 @@
-#include "actors/retention.hpp"
+#include "actors/retention/retention.hpp"
 
 #include "messages/errors.hpp"
 
@@ -18,8 +18,11 @@ using retention_pointer = retention_actor::stateful_pointer<retention_state>;
 
 constexpr std::uint32_t batch = 100;
 
+void begin_next(retention_pointer self);
+
 void finish(retention_pointer self) {
   self->state.busy = false;
+  begin_next(self);
 }
 
 // -- files --------------------------------------------------------------------
@@ -125,51 +128,69 @@ void drop(retention_pointer self, unix_ms now) {
       });
 }
 
-void drop_told(retention_pointer self, unix_ms now) {
-  auto ids = std::exchange(self->state.told, {});
-  std::erase_if(ids, [&](const std::string& id) {
+// A few at a time, so that the store has time for everybody else. Who named
+// those that stay will name them again.
+void drop_told(retention_pointer self) {
+  auto& told = self->state.told;
+  std::erase_if(told, [&](const std::string& id) {
     return std::ranges::find(self->state.kept, id) != self->state.kept.end();
   });
-  if (ids.empty()) {
-    drop(self, now);
+  if (told.empty()) {
+    finish(self);
     return;
   }
-  self->request(rows_of(self), store_timeout, drop_sessions{std::move(ids)})
+  drop_sessions next;
+  const auto count = std::min<std::size_t>(told.size(), batch);
+  std::move(told.begin(), told.begin() + static_cast<std::ptrdiff_t>(count),
+            std::back_inserter(next.session_ids));
+  told.erase(told.begin(), told.begin() + static_cast<std::ptrdiff_t>(count));
+  self->request(rows_of(self), store_timeout, std::move(next))
     .then(
-      [self, now](dropped_sessions& dropped) {
-        spdlog::info("{} sessions and reviews go before their time, for their "
-                     "project keeps too much",
+      [self](dropped_sessions& dropped) {
+        spdlog::info("{} sessions and reviews go before their time: their "
+                     "project keeps more than sessions.keep_output",
                      dropped.session_ids.size());
         for (auto& id : dropped.session_ids)
           self->state.gone.push_back(std::move(id));
-        remove_next(self, [self, now] { drop(self, now); });
-      },
-      [self, now](const caf::error& e) {
-        spdlog::warn("sessions of a project that keeps too much stay: {}",
-                     to_refusal(e).message);
-        drop(self, now);
-      });
-}
-
-// What a session that is over still has here could not be saved.
-void drop_but_kept(retention_pointer self, unix_ms now) {
-  list_directories in_use;
-  in_use.in_use = true;
-  self->request(self->state.context->git, git_timeout, in_use)
-    .then(
-      [self, now](directory_list& found) {
-        self->state.kept = std::move(found.ids);
-        drop_told(self, now);
+        remove_next(self, [self] { drop_told(self); });
       },
       [self](const caf::error& e) {
-        spdlog::warn("ended sessions stay for now: {}", to_refusal(e).message);
+        spdlog::warn("sessions of a project that keeps too much stay: {}",
+                     to_refusal(e).message);
+        self->state.told.clear();
         finish(self);
       });
 }
 
-void look(retention_pointer self, unix_ms now) {
-  if (!std::exchange(self->state.busy, true))
-    drop_but_kept(self, now);
+// What a session that is over still has here could not be saved.
+void look_for_kept(retention_pointer self, const std::function<void()>& then) {
+  list_directories in_use;
+  in_use.in_use = true;
+  self->request(self->state.context->git, git_timeout, in_use)
+    .then(
+      [self, then](directory_list& found) {
+        self->state.kept = std::move(found.ids);
+        then();
+      },
+      [self](const caf::error& e) {
+        spdlog::warn("ended sessions stay for now: {}", to_refusal(e).message);
+        self->state.told.clear();
+        finish(self);
+      });
+}
+
+// One thing after the other.
+void begin_next(retention_pointer self) {
+  auto& state = self->state;
+  if (state.busy || (state.due == 0 && state.told.empty()))
+    return;
+  state.busy = true;
+  look_for_kept(self, [self, due = std::exchange(state.due, 0)] {
+    if (due != 0)
+      drop(self, due);
+    else
+      drop_told(self);
+  });
 }
 
 void drop_old_audit(retention_pointer self, unix_ms now) {
@@ -200,12 +221,13 @@ retention_actor::behavior_type retention(retention_pointer self,
     [self](const clock_tick& tick) {
       if (tick.now == 0)
         self->delayed_send(self, retention_period, clock_tick{});
-      drop_old_audit(self, tick.now != 0 ? tick.now : now_ms());
-      look(self, tick.now != 0 ? tick.now : now_ms());
+      self->state.due = tick.now != 0 ? tick.now : now_ms();
+      drop_old_audit(self, self->state.due);
+      begin_next(self);
     },
     [self](forget_sessions& x) {
       std::ranges::move(x.session_ids, std::back_inserter(self->state.told));
-      look(self, now_ms());
+      begin_next(self);
     },
   };
 }
