@@ -1,7 +1,8 @@
 // Contents of Git LFS that sessions left in the mirror.
 //
 // Until they are delivered they are files in the tree of a commit, each under
-// its SHA-256, which lies at rescue refs whose last part is `lfs`.
+// its SHA-256, which lies at a session's rescue ref `lfs`. Those of
+// repositories inside are not of this upstream.
 #pragma once
 
 #include "runtime/base/fd.hpp"
