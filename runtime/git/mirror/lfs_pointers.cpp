@@ -50,8 +50,8 @@ struct place {
 };
 
 constexpr std::size_t max_places = 100;
-constexpr std::chrono::seconds look_timeout{10};
-constexpr int max_lookalikes = 50;
+constexpr std::chrono::seconds look_timeout{30};
+constexpr int max_lookalikes = 20;
 // As of merges, which read them too.
 constexpr std::size_t max_attribute_file = std::size_t{1} << 20;
 

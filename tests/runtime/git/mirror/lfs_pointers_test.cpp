@@ -167,3 +167,25 @@ TEST_CASE("attributes that come after a file of Git LFS, or go before it, "
   CHECK(git::standing_of_new(w.mirror.path(), after, id).is_kept);
   CHECK(git::standing_of_new(w.mirror.path(), gone, id).is_kept);
 }
+
+TEST_CASE("of files that look like those of Git LFS some are passed over") {
+  world w;
+  const auto bring = [](const git::lfs_object&) {
+    throw refused{errc::not_found, "nobody has it"};
+  };
+  const auto give_up = [](const std::string&, const git::lfs_object&,
+                          const refused& why) { throw why; };
+  std::map<std::string, std::string> files;
+  while (files.size() < 20)
+    files["f" + std::to_string(files.size())] =
+      pointer_to(static_cast<int>(files.size()) + 1);
+  git::bring_contents(w.mirror.path(), commit_files(w, files), bring, give_up);
+  run_git(w.mirror.path(), {"update-ref", "-d", "refs/heads/work"});
+  files["last"] = pointer_to(21);
+  auto why = refusal_of([&] {
+    git::bring_contents(w.mirror.path(), commit_files(w, files), bring,
+                        give_up);
+  });
+  CHECK(why.code == errc::conflict);
+  CHECK_THAT(why.message, Catch::Contains("look like those of Git LFS"));
+}
