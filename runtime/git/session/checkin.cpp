@@ -192,7 +192,7 @@ void deliver_lfs(const checkin_spec& spec, const std::string& tip,
     if (spec.lfs == nullptr)
       throw refused{errc::conflict, "there is no way to"};
     if (here.contains(what.oid)) {
-      auto contents = kept_contents(spec.mirror, {kept->id}, what.oid);
+      auto contents = kept_contents(spec.mirror, {kept->id}, what);
       spec.lfs->deliver(what, contents.get());
     } else {
       spec.lfs->fetch(what);
