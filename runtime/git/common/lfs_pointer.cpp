@@ -16,13 +16,27 @@ constexpr std::array<std::string_view, 3> first_lines{
   "version http://git-media.io/v/2",
   "version https://hawser.github.com/spec/v1"};
 
+// The next line that is not empty; of CR LF neither is part of it.
 std::string_view take_line(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
   auto end = std::min(text.find('\n'), text.size());
   auto line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
+  text.remove_prefix(end);
   if (line.ends_with('\r'))
     line.remove_suffix(1);
   return line;
+}
+
+bool take_prefix(std::string_view& text, std::string_view prefix) {
+  const auto is_there = text.starts_with(prefix);
+  text.remove_prefix(is_there ? prefix.size() : 0);
+  return is_there;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view space = " \t\r\n\v\f";
+  text.remove_prefix(std::min(text.find_first_not_of(space), text.size()));
+  return text.substr(0, text.find_last_not_of(space) + 1);
 }
 
 } // namespace
@@ -32,25 +46,21 @@ bool is_lfs_oid(std::string_view text) noexcept {
 }
 
 std::optional<lfs_object> read_pointer(std::string_view file) {
-  constexpr std::string_view oid = "oid sha256:";
-  constexpr std::string_view size = "size ";
-  file.remove_prefix(std::min(file.find_first_not_of("\r\n"), file.size()));
+  file = trimmed(file);
   if (std::ranges::count(first_lines, take_line(file)) == 0)
     return std::nullopt;
-  lfs_object result;
-  bool has_size = false;
-  while (!file.empty()) {
-    auto line = take_line(file);
-    if (line.starts_with(oid)) {
-      result.oid = line.substr(oid.size());
-    } else if (line.starts_with(size)) {
-      line.remove_prefix(size.size());
-      auto read =
-        std::from_chars(line.data(), line.data() + line.size(), result.size);
-      has_size = read.ec == std::errc{};
-    }
-  }
-  if (!has_size || !is_lfs_oid(result.oid))
+  auto line = take_line(file);
+  while (line.starts_with("ext-"))
+    line = take_line(file);
+  if (!take_prefix(line, "oid sha256:") || !is_lfs_oid(line))
+    return std::nullopt;
+  lfs_object result{std::string{line}, 0};
+  line = take_line(file);
+  if (!take_prefix(line, "size ") || !file.empty())
+    return std::nullopt;
+  const auto* end = line.data() + line.size();
+  auto read = std::from_chars(line.data(), end, result.size);
+  if (read.ec != std::errc{} || read.ptr != end)
     return std::nullopt;
   return result;
 }

@@ -17,17 +17,19 @@ namespace greenroom::git {
 
 namespace {
 
-// "<id> blob" of one that is there, "<what was asked> missing" of others.
+// "<id> blob <size>" of one that is there, "<what was asked> missing" of
+// others.
 std::optional<std::string> find_object(const mirror& mirror,
                                        const std::vector<std::string>& commits,
-                                       const std::string& oid) {
-  constexpr std::string_view blob = " blob\n";
+                                       const lfs_object& what) {
+  const auto blob = " blob " + std::to_string(what.size) + '\n';
   std::string question;
   for (const auto& commit : commits)
-    question += commit + ':' + oid + '\n';
+    question += commit + ':' + what.oid + '\n';
   auto input = memfd(question);
   server_git look{mirror.path(),
-                  {"cat-file", "--batch-check=%(objectname) %(objecttype)"}};
+                  {"cat-file", "--batch-check=%(objectname) %(objecttype) "
+                               "%(objectsize)"}};
   look.stdin_fd = input.get();
   look.max_output = std::size_t{64} << 20;
   auto result = run(look);
@@ -77,10 +79,10 @@ void fetch_rescued_lfs(const mirror& mirror, const std::string& name) {
 
 unique_fd kept_contents(const mirror& mirror,
                         const std::vector<std::string>& commits,
-                        const std::string& oid) {
+                        const lfs_object& what) {
   if (commits.empty())
     return {};
-  auto object = find_object(mirror, commits, oid);
+  auto object = find_object(mirror, commits, what);
   if (!object)
     return {};
   auto top = mirror.path();

@@ -139,7 +139,7 @@ unique_fd lfs_store::fetch(const lfs_object& what) const {
     limits_.space->added(place);
     return file;
   }
-  if (auto kept = kept_contents(mirror_, rescued_lfs(mirror_), what.oid)) {
+  if (auto kept = kept_contents(mirror_, rescued_lfs(mirror_), what)) {
     deliver_in_turn(what, kept.get());
     return find(what);
   }

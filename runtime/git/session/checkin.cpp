@@ -151,21 +151,26 @@ std::string lfs_pattern(const std::string& path) {
 // All that was not committed is, and the upstream has none of these commits. By
 // --yes git-lfs would throw away what has been written since.
 [[noreturn]] void refuse_lfs(const std::string& path, const std::string& oid,
-                             bool is_here, const std::string& why) {
+                             bool is_here, const refused& why) {
   const auto remedy =
-    is_here ? "take it out of Git LFS in the session, by `git lfs migrate "
-              "export --include='"
-                + lfs_pattern(path)
-                + "'`, which rewrites the commits that the upstream has not got"
-            : "bring them by `git lfs push --object-id origin " + oid
-                + "` in the clone that has them";
-  throw refused{
-    errc::conflict,
-    "`" + path
-      + "` is kept by Git LFS, and its contents cannot be "
-        "delivered to the upstream: "
-      + why + "; " + remedy + ", then check in again, or end the session by "
-      + how_to_discard + ", which keeps all that it has under rescue refs"};
+    why.code() == errc::unavailable // it says itself what would help
+      ? std::string{}
+      : is_here
+          ? "take it out of Git LFS in the session, by `git lfs migrate "
+            "export --include='"
+              + lfs_pattern(path)
+              + "'`, which rewrites the commits that the upstream has not "
+                "got, "
+          : "bring them by `git lfs push --object-id origin " + oid
+              + "` in the clone that has them, ";
+  throw refused{errc::conflict,
+                "`" + path
+                  + "` is kept by Git LFS, and its contents cannot be "
+                    "delivered to the upstream: "
+                  + why.what() + "; " + remedy
+                  + "then check in again, or end the session by "
+                  + how_to_discard
+                  + ", which keeps all that it has under rescue refs"};
 }
 
 // The files in such a commit, and whether these are all.
@@ -180,8 +185,9 @@ std::pair<std::set<std::string>, bool> files_of(const mirror& mirror,
 
 // Of all pointers that the branch would bring to the upstream, whoever made
 // them: what is pushed to the session from a clone, or was rescued once, may
-// have come without. Those that are not in the session the upstream has to
-// have. Of what was delivered nothing needs to be rescued.
+// have come without. Those that are not in the session have to be in the
+// upstream, or among rescued work. Of what was delivered nothing needs to be
+// rescued.
 void deliver_lfs(const checkin_spec& spec, const std::string& tip,
                  objects& work) {
   auto kept = std::ranges::find(work, "lfs", &named_object::name);
@@ -190,24 +196,21 @@ void deliver_lfs(const checkin_spec& spec, const std::string& tip,
   if (kept != work.end())
     std::tie(here, all_listed) = files_of(spec.mirror, kept->id);
   std::set<std::string> delivered;
-  visit_new_pointers(
-    spec.mirror.path(), tip,
-    [&](const std::string& id, const lfs_object& what) {
-      const auto is_here = here.contains(what.oid);
-      try {
-        if (spec.lfs == nullptr)
-          throw refused{errc::conflict, "there is no way to"};
-        if (is_here) {
-          auto contents = kept_contents(spec.mirror, {kept->id}, what.oid);
-          spec.lfs->deliver(what, contents.get());
-        } else {
-          spec.lfs->fetch(what);
-        }
-      } catch (const refused& fault) {
-        refuse_lfs(sentence_of(path_of_new(spec.mirror.path(), tip, id)),
-                   what.oid, is_here, fault.what());
-      }
-      delivered.insert(what.oid);
+  auto bring = [&](const lfs_object& what) {
+    if (spec.lfs == nullptr)
+      throw refused{errc::conflict, "there is no way to"};
+    if (here.contains(what.oid)) {
+      auto contents = kept_contents(spec.mirror, {kept->id}, what);
+      spec.lfs->deliver(what, contents.get());
+    } else {
+      spec.lfs->fetch(what);
+    }
+    delivered.insert(what.oid);
+  };
+  bring_contents(
+    spec.mirror.path(), tip, bring,
+    [&](const std::string& path, const lfs_object& what, const refused& why) {
+      refuse_lfs(sentence_of(path), what.oid, here.contains(what.oid), why);
     });
   if (all_listed && std::ranges::includes(delivered, here))
     work.erase(kept);

@@ -283,21 +283,18 @@ void git_service::refuse_without_contents(const transfer_grant& who,
                                           const git::mirror& mirror,
                                           const std::string& commit) {
   auto store = lfs_of(who.project, mirror, true);
-  auto look = [&](const std::string& id, const git::lfs_object& object) {
-    try {
-      store.fetch(object);
-    } catch (const refused& why) {
-      throw refused(
-        errc::conflict,
-        "`" + git::sentence_of(git::path_of_new(mirror.path(), commit, id))
-          + "` is kept by Git LFS, and the upstream has not got "
-            "its contents: push without --no-verify, or first `git "
-            "lfs push origin "
-          + for_shell(who.session.branch) + "`, or take it out of Git LFS ("
-          + why.what() + ')');
-    }
-  };
-  git::visit_new_pointers(mirror.path(), commit, look);
+  git::bring_contents(
+    mirror.path(), commit,
+    [&](const git::lfs_object& object) { store.fetch(object); },
+    [&](const std::string& path, const git::lfs_object&, const refused& why) {
+      throw refused(errc::conflict,
+                    "`" + git::sentence_of(path)
+                      + "` is kept by Git LFS, and the upstream has not got "
+                        "its contents: push without --no-verify, or first `git "
+                        "lfs push origin "
+                      + for_shell(who.session.branch)
+                      + "`, or take it out of Git LFS (" + why.what() + ')');
+    });
 }
 
 void git_service::push(const transfer_grant& who, const std::string& old,

@@ -25,6 +25,7 @@ TEST_CASE("a pointer of Git LFS is told by what it has") {
     // As a work tree of Windows has them.
     first_line + "\r\noid sha256:" + some_oid + "\r\nsize 7\r\n",
     "\n" + first_line + other_lines + "\n",
+    " " + first_line + "\n\noid sha256:" + some_oid + "\nsize 7 \n",
   };
   for (const auto& text : all) {
     INFO(text);
@@ -42,6 +43,9 @@ TEST_CASE("other files are no pointers of Git LFS") {
         first_line + "\noid sha256:x\nsize 7\n",
         first_line + "\noid sha256:" + some_oid + "\n",
         first_line + "\noid sha256:" + some_oid + "\nsize x\n",
+        first_line + "\noid sha256:" + some_oid + "\nsize 7 MiB\n",
+        first_line + "\nsize 7\noid sha256:" + some_oid + "\n",
+        first_line + "\nand" + other_lines, first_line + other_lines + "and\n",
         "A " + first_line + other_lines, first_line + '0' + other_lines}) {
     INFO(text);
     CHECK_FALSE(git::read_pointer(text));

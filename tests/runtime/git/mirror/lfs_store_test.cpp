@@ -294,6 +294,17 @@ TEST_CASE("contents that only rescue refs have are delivered when they are "
   REQUIRE(run_command(index).ok());
   index.argv = {"git", "write-tree"};
   auto tree = run_command(index).out.substr(0, 40);
+  // What is not all of them, elsewhere, is passed over.
+  write(w.dir.path() / "contents", "left\n");
+  auto part =
+    in_mirror({"hash-object", "-w", (w.dir.path() / "contents").string()});
+  index.argv = {"git", "update-index", "--cacheinfo",
+                "100644," + part + ',' + what.oid};
+  REQUIRE(run_command(index).ok());
+  index.argv = {"git", "write-tree"};
+  auto bad = in_mirror(
+    {"commit-tree", "-m", "Part", run_command(index).out.substr(0, 40)});
+  w.mirror.set_ref("refs/greenroom/rescue/00000000000000000000/lfs", bad);
   auto commit = in_mirror({"commit-tree", "-m", "Contents", tree});
 
   auto why = refusal_of([&] { w.store().fetch(what); });

@@ -576,6 +576,13 @@ TEST_CASE("pointers of Git LFS get upstream with their contents only, wherever "
   auto base = w.upstream_at("refs/heads/main");
   // Git LFS was never used in the session.
   REQUIRE_FALSE(fs::exists(place.checkout / ".git/lfs"));
+  SECTION("unless they only look like some") {
+    write(place.checkout / "big.bin", pointer);
+    auto done = checkin(w.checkin_of(place, "main", base));
+    CHECK(w.upstream_at("refs/heads/main") == done.commit);
+    return;
+  }
+  write(place.checkout / ".gitattributes", "*.bin filter=lfs\n");
   SECTION("committed, as a push from a clone leaves them") {
     write(place.checkout / "big.bin", pointer);
     commit(place.checkout, "other");
