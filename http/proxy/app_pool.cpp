@@ -4,14 +4,14 @@
 
 namespace greenroom::http::proxy {
 
-app_pool::connection_ptr app_pool::take(const place& of, use what) {
+app_pool::connection_ptr app_pool::take(const place& of) {
   auto found = idle_.find(of);
   if (found == idle_.end())
     return nullptr;
   connection_ptr result;
   auto& all = found->second;
   while (!all.empty() && !result) {
-    if (what == use::repeatable || !all.back().connection->stale())
+    if (!all.back().connection->stale())
       result = std::move(all.back().connection);
     all.pop_back();
     --size_;

@@ -29,13 +29,9 @@ public:
   /// Less than servers keep one: five seconds in Node.
   static constexpr std::chrono::seconds idle_time{4};
 
-  /// What a connection is for. To ask whether the app has hung up meanwhile
-  /// costs a system call, and nobody needs to know before a request that can be
-  /// made again.
-  enum class use : std::uint8_t { once, repeatable };
-
-  /// Null: there is none.
-  connection_ptr take(const place& of, use what);
+  /// One on which the app has said nothing since, nor hung up. Null: there is
+  /// none.
+  connection_ptr take(const place& of);
   void put(const place& of, connection_ptr idle);
 
   /// Closes those that have waited for long.

@@ -273,7 +273,7 @@ asio::awaitable<void> preview_client::wait_for_app() {
 /// False: nobody listens.
 asio::awaitable<bool> preview_client::try_to_connect() {
   try {
-    app_ = around_->pool.take(place(), app_pool::use::once);
+    app_ = around_->pool.take(place());
     if (!app_)
       co_await connect();
   } catch (const refused& e) {

@@ -71,13 +71,10 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
                        decision.api_key_is_ours,
                        session_.rules.rewrite_origin,
                        decision.own_protocols};
-  const auto use = is_repeatable(client_.head(), client_.has_body())
-                     ? app_pool::use::repeatable
-                     : app_pool::use::once;
   const auto to = place();
   for (;;) {
     std::string refusal;
-    app_ = around_->pool.take(to, use);
+    app_ = around_->pool.take(to);
     // One that was used before may be gone by now.
     const auto fresh = !app_;
     try {
@@ -108,7 +105,7 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
     if (client_fault_)
       std::rethrow_exception(std::exchange(client_fault_, nullptr));
     auto again = !fresh && garbled.empty() && !app_->answered()
-                 && use == app_pool::use::repeatable;
+                 && is_repeatable(client_.head(), client_.has_body());
     if (again)
       continue;
     const auto text =

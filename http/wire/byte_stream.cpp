@@ -54,10 +54,11 @@ public:
     return there == 0 || (there < 0 && errno != EAGAIN && errno != EINTR);
   }
 
-  bool has_input() noexcept override {
+  bool is_quiet() noexcept override {
     char one = 0;
-    return ::recv(socket_.native_handle(), &one, 1, MSG_PEEK | MSG_DONTWAIT)
-           > 0;
+    auto there =
+      ::recv(socket_.native_handle(), &one, 1, MSG_PEEK | MSG_DONTWAIT);
+    return there < 0 && (errno == EAGAIN || errno == EINTR);
   }
 
   bool broken() noexcept override {

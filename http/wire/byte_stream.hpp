@@ -62,9 +62,10 @@ public:
   /// while nothing is there to be read.
   virtual bool peer_gone() noexcept = 0;
 
-  /// Whether something is there to be read already, where that can be told.
-  virtual bool has_input() noexcept {
-    return false;
+  /// Whether neither bytes nor their end are there to be read; as far as can be
+  /// told.
+  virtual bool is_quiet() noexcept {
+    return !peer_gone();
   }
 
   /// Whether the connection is broken. A peer that has only ended what it sends

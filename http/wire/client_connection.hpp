@@ -82,7 +82,7 @@ public:
   /// While it is not used: whether the server has hung up, or has said what
   /// nobody asked for, which would be taken for the next answer.
   bool stale() noexcept {
-    return !stream_->is_open() || stream_->peer_gone() || stream_->has_input();
+    return !stream_->is_open() || !stream_->is_quiet();
   }
 
   /// Whether a byte of the answer has come.

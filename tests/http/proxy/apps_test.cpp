@@ -137,20 +137,20 @@ TEST_CASE(
   const auto* expected = newest.get();
   pool.put(app, connected());
   pool.put(app, std::move(newest));
-  CHECK(pool.take({preview_sid, 3001}, app_pool::use::once) == nullptr);
-  CHECK(pool.take(app, app_pool::use::once).get() == expected);
+  CHECK(pool.take({preview_sid, 3001}) == nullptr);
+  CHECK(pool.take(app).get() == expected);
   pool.expire(app_pool::clock::now() + app_pool::idle_time);
-  CHECK(pool.take(app, app_pool::use::repeatable) == nullptr);
-  // One whose app has hung up is not for what is asked once.
+  CHECK(pool.take(app) == nullptr);
+  // One whose app has hung up is for nobody.
   pool.put(app, connected());
   far_ends.clear();
-  CHECK(pool.take(app, app_pool::use::once) == nullptr);
+  CHECK(pool.take(app) == nullptr);
   pool.put(app, connected());
-  CHECK(pool.take(app, app_pool::use::once) != nullptr);
+  CHECK(pool.take(app) != nullptr);
   // Nor one on which the app has said something since, as that it is too late.
   pool.put(app, connected());
   REQUIRE(::send(far_ends.back().get(), "HTTP/1.1 408", 12, 0) == 12);
-  CHECK(pool.take(app, app_pool::use::once) == nullptr);
+  CHECK(pool.take(app) == nullptr);
 }
 
 TEST_CASE("an app that restarts between two requests is asked again") {
