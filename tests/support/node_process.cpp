@@ -7,7 +7,6 @@
 #include "tests/support/traffic.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fstream>
 #include <stdexcept>
 #include <string_view>
@@ -140,10 +139,12 @@ node_process::~node_process() {
     for (auto& node : nodes_)
       node->kill9();
     std::error_code none;
+    std::vector<std::string> sessions;
     for (std::size_t i = 0; i < nodes_.size(); ++i)
       for (auto& session :
            fs::directory_iterator{data_dir_of(i) / "sessions", none})
-        kill_orphans(std::array{session.path().filename().string()});
+        sessions.push_back(session.path().filename().string());
+    kill_orphans(sessions);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "clearing up after a node: %s\n", e.what());
   }
