@@ -1,5 +1,6 @@
 #include "runtime/store/sessions.hpp"
 
+#include "messages/upkeep.hpp"
 #include "runtime/store/audit.hpp"
 #include "runtime/store/cursor.hpp"
 #include "runtime/store/exec_rows.hpp"

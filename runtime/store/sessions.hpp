@@ -11,7 +11,6 @@
 #include "messages/operations.hpp"
 #include "messages/records.hpp"
 #include "messages/session_webhook.hpp"
-#include "messages/upkeep.hpp"
 #include "runtime/store/connection.hpp"
 
 #include <cstdint>
@@ -19,6 +18,11 @@
 #include <set>
 #include <string>
 #include <vector>
+
+namespace greenroom {
+struct ended_session;
+struct list_ended;
+} // namespace greenroom
 
 namespace greenroom::store {
 
@@ -125,7 +129,8 @@ dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit,
 dropped drop_sessions(connection& c, const std::vector<std::string>& ids,
                       const std::string& node);
 
-/// What has ended, by when; each session and review as often as it is asked for.
+/// What has ended, by when; each session and review as often as it is asked
+/// for.
 std::vector<ended_session> list_ended(connection& c,
                                       const greenroom::list_ended& what);
 

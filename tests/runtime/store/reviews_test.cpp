@@ -177,39 +177,6 @@ TEST_CASE_METHOD(store_fixture,
     CHECK(find_session(c, one->id));
 }
 
-TEST_CASE_METHOD(store_fixture, "what has ended is listed in that order, "
-                                "sessions and reviews, page by page") {
-  auto first = insert(some_session("a"));
-  first.ended_at = 1'000;
-  end(first);
-  auto second = insert(some_session("b"));
-  second.ended_at = 3'000;
-  end(second);
-  insert(some_session("live"));
-  auto judged = some_review();
-  judged.status = review_status::merged;
-  judged.ended_at = 2'000;
-  put_review(c, judged);
-  put_review(c, some_review()); // has not ended
-
-  auto listed = [&](const list_ended& what) {
-    ids result;
-    for (auto& one : store::list_ended(c, what))
-      result.push_back(one.id);
-    return result;
-  };
-  CHECK(listed({}) == ids{first.id, judged.id, second.id});
-  CHECK(listed({0, "", 2}) == ids{first.id, judged.id});
-  CHECK(listed({2'000, judged.id, 2}) == ids{second.id});
-  CHECK(listed({2'000, "", 2}) == ids{judged.id, second.id});
-  CHECK(listed({3'000, second.id, 2}).empty());
-  auto all = store::list_ended(c, {});
-  CHECK(all[1].project_id == "demo");
-  CHECK(all[1].ended_at == 2'000);
-  CHECK(all[1].is_review);
-  CHECK_FALSE(all[2].is_review);
-}
-
 TEST_CASE_METHOD(store_fixture, "sessions that ended long ago are dropped with "
                                 "their reviews") {
   auto ended = [&](const std::string& branch, unix_ms at) {

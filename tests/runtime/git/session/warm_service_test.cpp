@@ -34,8 +34,8 @@ public:
     session.author = "Ada <ada@example.org>";
     session.base_commit =
       service->run(resolve_branch{project, branch, true, {}}).commit;
-    service->run(make_checkout{project, session});
-    service->run(install_checkout{session.id});
+    service->run(greenroom::make_checkout{project, session});
+    service->run(greenroom::install_checkout{session.id});
     return data / "sessions" / session.id / "checkout";
   }
 
