@@ -284,7 +284,7 @@ bool machine::stop_waiting_for_checkin(ticket who) {
 // Idempotency-Key only where nobody waits for that any more, for of two at the
 // same time one succeeds.
 bool machine::is_same_checkin(const event::checkin_asked& x) const {
-  return s.why == ending::checkin
+  return s.why == ending::checkin && is_live(s.record.status)
          && (x.repeat
              || (s.askers.empty() && !x.by.key_id.empty()
                  && x.by.key_id == s.author.key_id && x.message == s.message

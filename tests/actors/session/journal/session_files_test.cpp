@@ -124,7 +124,7 @@ public:
   void print(const std::string& exec_id, std::string_view text) {
     unique_fd dir{
       ::open(exec_dir(exec_id).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    output_log_writer log{dir.get(), 1 << 20};
+    output_log_writer log{dir.get(), 8 << 20};
     log.append(output_stream::out, {text.data(), text.size()}, 7);
   }
 
