@@ -18,10 +18,10 @@ namespace greenroom {
 /// With what the deliverer of webhooks asks of it, what is noted of execs,
 /// since when sessions are where they are, which are there only to end, and
 /// which have ended.
-using full_store_reader = store_reader_actor::extend_with<
-  webhook_reader_actor>::extend_with<noted_execs_actor>::
-  extend_with<homes_actor>::extend_with<lost_reader_actor>::extend_with<
-    ended_reader_actor>;
+using full_store_reader =
+  store_reader_actor::extend_with<webhook_reader_actor>::
+    extend_with<noted_execs_actor>::extend_with<homes_actor>::extend_with<
+      lost_reader_actor>::extend_with<ended_reader_actor>;
 
 struct store_reader_state {
   static inline const char* name = "store-reader";
