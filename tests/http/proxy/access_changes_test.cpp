@@ -150,6 +150,9 @@ TEST_CASE("what a link opened goes on where everybody may look by now") {
   open_preview anybody{node, false, ""};
   open_preview watched{
     node, false, "Cookie: greenroom-preview=" + node.add_link("l2") + "\r\n"};
+  // The first time they hear of it, and by the second they have.
+  const auto asked = node.asked_projects.load();
+  CHECK(eventually([&] { return node.asked_projects >= asked + 2; }));
   CHECK(node.settings.remove_link(preview_sid, node.app_port(), "l1"));
   CHECK(linked.stays());
   node.set_rules({preview_access::token});

@@ -39,6 +39,7 @@ public:
   }
 
   asio::awaitable<proxy::project_rules> rules_of_projects() override {
+    ++of_.asked_projects;
     proxy::project_rules result;
     std::lock_guard lock{of_.guard_};
     result["demo"] = of_.rules_;

@@ -69,9 +69,10 @@ public:
   key_ring keys{preview_secret};
   std::atomic<bool> over = false;
   std::atomic<bool> listening = true;
-  std::atomic<bool> held = false;   // connections into the session wait
-  std::atomic<int> connections = 0; // that were made into the session
-  std::atomic<int> clients = 0;     // that are connected
+  std::atomic<bool> held = false;      // connections into the session wait
+  std::atomic<int> asked_projects = 0; // what they say, how often
+  std::atomic<int> connections = 0;    // that were made into the session
+  std::atomic<int> clients = 0;        // that are connected
 
 private:
   class sessions;
