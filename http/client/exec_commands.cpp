@@ -178,6 +178,11 @@ asio::awaitable<int> run_in(invocation& now, session_ref session, json body,
   auto started = co_await start_or_fail(now, session, std::move(body), whose);
   auto exec_id = started.value("exec_id", "");
   if (options.detach) {
+    // For a script's variable; what else there is to know it can ask for.
+    if (now.options.how_to_print().format == output_format::as_table) {
+      print(exec_id + '\n');
+      co_return exit_code::done;
+    }
     now.show(
       started,
       {field_column("EXEC", "exec_id"), field_column("STATUS", "status")},

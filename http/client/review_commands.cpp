@@ -4,6 +4,7 @@
 #include "http/client/errors.hpp"
 #include "http/client/forms.hpp"
 #include "http/client/live_list.hpp"
+#include "http/client/plan.hpp"
 #include "runtime/base/durations.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -120,13 +121,30 @@ asio::awaitable<int> text(invocation& now, const std::string& id,
   co_return exit_code::done;
 }
 
+// What was to be merged and was not, and what would help.
+int say_whether_merged(const json& review) {
+  const auto status = text_field(review, "status", "");
+  if (status == "merged" || status == "approved") // it is being merged
+    return exit_code::done;
+  const auto id = text_field(review, "id", "REVIEW");
+  const auto reason = text_field(review, "status_reason", "");
+  say("not merged" + (reason.empty() ? "" : ": " + reason) + "; "
+      + (is_open(review)
+           ? "`greenroom reviews diff " + id + "` shows it as it is now, and "
+               + "`greenroom reviews wait " + id + "` waits until it is decided"
+           : "its branch is kept: `greenroom create --branch "
+               + text_field(review, "branch", "BRANCH")
+               + "` makes a session to go on in"));
+  return exit_code::conflict;
+}
+
 asio::awaitable<int> decide(invocation& now, const std::string& id,
-                            const char* verb, json body) {
+                            const char* verb, json body, bool merges = false) {
   auto path = co_await path_of(now, id);
   path += verb;
   auto one = co_await now.api.post(std::move(path), std::move(body));
   now.show(one, review_columns());
-  co_return exit_code::done;
+  co_return merges ? say_whether_merged(one) : exit_code::done;
 }
 
 // `reviews`, and `reviews list`, which is the same.
@@ -184,13 +202,13 @@ void add_review_commands(command_set& set) {
         body["merge"] = true;
       if (!praise->empty())
         body["comment"] = *praise;
-      return decide(now, id, "/approve", std::move(body));
+      return decide(now, id, "/approve", std::move(body), *merge);
     });
   approve->add_flag("--merge", *merge, "And merge it");
   approve->add_option("-m,--comment", *praise, "Why");
   add("merge", "Merge what is approved",
       [](invocation& now, const std::string& id) {
-        return decide(now, id, "/merge", json::object());
+        return decide(now, id, "/merge", json::object(), true);
       });
   auto comment = std::make_shared<std::string>();
   add("reject", "Reject it",

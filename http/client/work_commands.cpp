@@ -88,6 +88,23 @@ asio::awaitable<json> plan_of(invocation& now, session_ref session,
   co_return std::move(all.steps);
 }
 
+// What could not be merged is checked in all the same. A review that is to come
+// first is no failure.
+int say_how_merge_went(const json& checkin) {
+  const auto merge = checkin.value("merge", json::object());
+  const auto status = text_field(merge, "status", "");
+  if (status != "conflict" && status != "stale" && status != "rejected"
+      && status != "failed")
+    return exit_code::done;
+  const auto reason = text_field(merge, "reason", status);
+  say("not merged: " + reason + "; the work is in branch "
+      + text_field(checkin, "branch", "BRANCH")
+      + ", and `greenroom create --branch "
+      + text_field(checkin, "branch", "BRANCH")
+      + "` makes a session to go on in");
+  return exit_code::conflict;
+}
+
 asio::awaitable<int> checkin(invocation& now, const checkin_options& options) {
   auto session = co_await now.session(options.session);
   if (options.dry_run) {
@@ -115,7 +132,7 @@ asio::awaitable<int> checkin(invocation& now, const checkin_options& options) {
   for (auto& one : result.value("rescue_refs", json::array()))
     say("kept beside the branch: " + one.value("ref", "") + " ("
         + one.value("holds", "") + ')');
-  co_return exit_code::done;
+  co_return options.auto_merge ? say_how_merge_went(result) : exit_code::done;
 }
 
 } // namespace

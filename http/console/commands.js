@@ -7,6 +7,7 @@ import { update } from './update.js';
 
 // More than that a person does not read here; all of it can be downloaded.
 const mostShown = 512 * 1024;
+const showEvery = 100; // ms
 
 export async function commandsTab(body, { page, path, session, on }) {
   const list = h('div', {});
@@ -119,21 +120,22 @@ function showOutput(into, path, exec, live) {
 }
 
 /// Appends what is printed, drops the oldest over the limit, and stays at the
-/// end where the reader is there.
+/// end where the reader is there. Events come by the thousand, so they are shown
+/// together, a few times a second: each showing has the page laid out anew.
 function printer(screen) {
   let size = 0;
+  let waiting = []; // pieces of one stream each
+  let waits = 0; // characters in them
   const decoders = {};
-  return (event) => {
-    const data = event.encoding === 'base64'
-      ? (decoders[event.stream] ??= new TextDecoder()).decode(
-        Uint8Array.from(atob(event.data), (c) => c.charCodeAt(0)),
-        { stream: true })
-      : event.data;
+  const show = () => {
     const atEnd =
       screen.scrollTop + screen.clientHeight >= screen.scrollHeight - 4;
-    const text = plain(data);
-    screen.append(h('span', { class: event.stream }, text));
-    size += text.length;
+    for (const { stream, texts, length } of waiting) {
+      screen.append(h('span', { class: stream }, texts.join('')));
+      size += length;
+    }
+    waiting = [];
+    waits = 0;
     while (size > mostShown && screen.childNodes.length > 1) {
       size -= screen.firstChild.textContent.length;
       screen.firstChild.remove();
@@ -142,4 +144,38 @@ function printer(screen) {
       screen.scrollTop = screen.scrollHeight;
     }
   };
+  return (event) => {
+    const data = event.encoding === 'base64'
+      ? (decoders[event.stream] ??= new TextDecoder()).decode(
+        Uint8Array.from(atob(event.data), (c) => c.charCodeAt(0)),
+        { stream: true })
+      : event.data;
+    const text = plain(data);
+    if (waiting.length === 0) {
+      setTimeout(show, showEvery);
+    }
+    let last = waiting.at(-1);
+    if (last?.stream !== event.stream || last.length > mostShown / 16) {
+      last = { stream: event.stream, texts: [], length: 0 };
+      waiting.push(last);
+    }
+    last.texts.push(text);
+    last.length += text.length;
+    waits += text.length;
+    // What would be dropped at once is not shown first.
+    if (waits > 2 * mostShown) {
+      waiting = keepNewest(waiting);
+      waits = waiting.reduce((sum, one) => sum + one.length, 0);
+    }
+  };
+}
+
+/// The newest pieces, as many as may be shown.
+function keepNewest(pieces) {
+  let length = 0;
+  const begin = pieces.findLastIndex((one) => {
+    length += one.length;
+    return length > mostShown;
+  });
+  return pieces.slice(begin + 1);
 }

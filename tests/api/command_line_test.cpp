@@ -42,7 +42,7 @@ TEST_CASE("a user goes from a session to its check-in by commands alone") {
   CHECK(user.run({"exec", "-c", "kill -9 $$"}).exit_code == 137);
   CHECK(user.run({"exec", "--timeout", "100ms", "--", "sleep", "60"}).exit_code
         == 124);
-  auto started = user.out({"exec", "-d", "-q", "-c", "sleep 60"});
+  auto started = user.out({"exec", "-d", "-c", "sleep 60"});
   started.erase(started.find('\n'));
   CHECK(user.out({"ps", "-q"}) == started + '\n');
   user.out({"kill", started});
@@ -268,6 +268,35 @@ TEST_CASE("a review is waited for, decided and merged by commands") {
   CHECK_THAT(silent.err, Catch::Contains("--comment is required"));
   user.out({"reviews", "-p", "demo", "reject", id, "-m", "No"});
   CHECK(waited("1m") == 1);
+}
+
+TEST_CASE("a merge that was asked for and did not come is no success") {
+  node_process node;
+  terminal_user user{node};
+  for (auto* name : {"one", "two", "three"}) {
+    user.out({"create", name, "-p", "demo", "-q"});
+    user.out({"exec", name, "-c", std::string{"echo "} + name + " > same.txt"});
+  }
+  user.out({"checkin", "one", "--skip-review", "--merge"});
+  auto second = user.run({"checkin", "two", "--skip-review", "--merge"});
+  CHECK(second.exit_code == 5);
+  CHECK_THAT(second.out, Catch::Contains("conflict"));
+  CHECK_THAT(second.err,
+             Catch::Contains("not merged")
+               && Catch::Contains("`greenroom create --branch two`"));
+  // The advice is good.
+  user.out({"create", "-p", "demo", "--branch", "two", "-q"});
+
+  auto id = json::parse(user.out(
+    {"checkin", "three", "--json=review_task_id"}))["review_task_id"]
+              .get<std::string>();
+  auto third = user.run({"reviews", "-p", "demo", "approve", id, "--merge"});
+  INFO(third.out << third.err);
+  auto last = third.exit_code == 0
+                ? user.run({"reviews", "-p", "demo", "merge", id})
+                : third;
+  CHECK(last.exit_code == 5);
+  CHECK_FALSE(last.err.empty());
 }
 
 TEST_CASE("what a command would do is told, and not done") {
