@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -310,25 +311,37 @@ struct wait_options {
 
 // In pieces, so that no request waits for longer than a proxy lets it.
 asio::awaitable<int> wait(invocation& now, const wait_options& options) {
-  constexpr millis longest = 50'000;
-  auto left = parse_duration(options.timeout).value_or(0);
+  using std::chrono::milliseconds;
+  using timer = std::chrono::steady_clock;
+  constexpr milliseconds longest{50'000};
+  const milliseconds timeout{parse_duration(options.timeout).value_or(0)};
+  const auto end = timer::now() + timeout;
   auto session = co_await now.session(options.session);
   json result;
   auto met = false;
+  auto over = false;
   do {
-    auto now_wait = std::min(left, longest);
-    left -= now_wait;
+    auto left = std::chrono::duration_cast<milliseconds>(end - timer::now());
+    left = std::clamp(left, milliseconds{0}, longest);
     auto target = session.path() + "/wait?until=" + escaped(options.until)
-                  + "&timeout=" + std::to_string(now_wait) + "ms";
+                  + "&timeout=" + std::to_string(left.count()) + "ms";
     result = co_await now.api.get(std::move(target));
     met = result.value("reached", false);
-  } while (!met && left > 0);
+    if (!met) {
+      auto one = co_await now.api.get(session.path());
+      over = !is_live(one);
+    }
+  } while (!met && !over && timer::now() < end);
   if (now.options.how_to_print().format == output_format::as_json)
     now.show(result, {});
   else
     say(options.until
-        + (met ? "" : ": it has not come within " + options.timeout));
-  co_return met ? exit_code::done : exit_code::timed_out;
+        + (met    ? ""
+           : over ? ": session " + session.id + " is over, it does not come"
+                  : ": it has not come within " + options.timeout));
+  co_return met ? exit_code::done
+  : over        ? exit_code::failed
+                : exit_code::timed_out;
 }
 
 asio::awaitable<int> rescue(invocation& now, const std::string& word) {

@@ -284,6 +284,10 @@ TEST_CASE("a merge that was asked for and did not come is no success") {
   CHECK_THAT(second.err,
              Catch::Contains("not merged")
                && Catch::Contains("`greenroom create --branch two`"));
+  auto waits = user.run(
+    {"wait", "one", "-p", "demo", "--for", "port:80", "--timeout", "5m"});
+  CHECK(waits.exit_code == 1);
+  CHECK_THAT(waits.err, Catch::Contains("is over"));
   // The advice is good.
   user.out({"create", "-p", "demo", "--branch", "two", "-q"});
 
