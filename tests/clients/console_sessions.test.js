@@ -176,3 +176,21 @@ test('a port is opened to everybody, and to nobody but keys again',
     await access.waitFor();
     assert.equal(await access.inputValue(), 'key');
   });
+
+// Laid out for each event it took minutes, and no button was answered meanwhile.
+test('a command that has printed a lot is shown, its newest lines',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    await node.call('POST', `${session.path}/exec`,
+      { command: 'seq 300000; seq 1000 >&2; echo the end', wait: '30s' });
+    const page = await openSession(t, node, session, 'commands');
+    const output = page.getByRole('log');
+    await output.getByText('the end').waitFor();
+    const text = await output.innerText();
+    assert.ok(text.includes('\n300000\n'));
+    assert.ok(text.length < 2_000_000);
+    // And the page is at hand.
+    await page.getByRole('button', { name: 'Clone URL' }).click();
+    await page.getByRole('dialog').waitFor();
+  });
