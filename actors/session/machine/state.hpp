@@ -26,9 +26,10 @@ struct limits {
 /// Bytes for an exec's standard input that wait for it to read.
 inline constexpr std::uint64_t max_waiting_input = 4 * 1024 * 1024;
 
-/// Questions to git (status, diff, mergeability) of one session at a time; they
-/// share the git workers with everybody's creates.
-inline constexpr std::size_t max_questions = 4;
+/// Questions to git (status, diff, mergeability) of one session that may wait
+/// at a time: more than the browsers and scripts of a team ask. How many are
+/// answered at once, and whose turn it is, is up to who answers them.
+inline constexpr std::size_t max_questions = 32;
 
 /// Why a session is on its way out.
 enum class ending : std::uint8_t { none, checkin, expire, terminate, fail };

@@ -183,13 +183,14 @@ TEST_CASE("questions to git wait for the checkout, and are bounded") {
   s.installing = true;
   for (ticket who = 1; who <= max_questions; ++who)
     CHECK(session::apply(s, event::question_asked{who}).empty());
-  CHECK(refused_with(session::apply(s, event::question_asked{9}), 9,
-                     errc::overloaded));
+  constexpr ticket one_more = max_questions + 1;
+  CHECK(refused_with(session::apply(s, event::question_asked{one_more}),
+                     one_more, errc::overloaded));
   auto there = session::apply(s, event::checkout_installed{birth});
   CHECK(count<effect::answer_question>(there) == max_questions);
   session::apply(s, event::question_answered{});
   CHECK(find<effect::answer_question>(
-    session::apply(s, event::question_asked{10})));
+    session::apply(s, event::question_asked{one_more + 1})));
   auto over = new_session(session_status::ended);
   CHECK(refused_with(session::apply(over, event::question_asked{1}), 1,
                      errc::bad_request, "session is not active"));
