@@ -33,7 +33,8 @@ TEST_CASE("a hostile tenant harms no honest one, and leaves nothing") {
   hostile_tenant attacker{node, seed};
   // What is made once is made now.
   attacker.attack_in_every_way();
-  const auto memory = settled_memory(node);
+  const auto memory =
+    settled_memory(node, std::chrono::seconds{how_many(3, 65)});
   const as_before before{node, user.session_id()};
   auto* seconds = std::getenv("GREENROOM_HOSTILE_SECONDS");
   auto until =

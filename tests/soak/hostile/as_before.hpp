@@ -50,26 +50,40 @@ inline void check_output(const node_process& node, const std::string& spared,
   CHECK(bytes <= projects * limit);
 }
 
-/// The memory that is in use once it falls no more: what a flood has needed is
-/// given back a little later.
-inline std::uint64_t settled_memory(const node_process& node) {
+/// The memory that is in use once it has not fallen for so long: what a flood
+/// has needed is given back a little later, and an ended session after a
+/// minute.
+inline std::uint64_t settled_memory(const node_process& node,
+                                    std::chrono::seconds quiet) {
   using timer = std::chrono::steady_clock;
   auto least = resident_kib(node.pid());
   auto since = timer::now();
-  await("the memory to settle", [&] {
-    if (auto now = resident_kib(node.pid()); now < least) {
-      least = now;
-      since = timer::now();
-    }
-    return timer::now() - since > std::chrono::seconds{3};
-  });
+  const auto settled = eventually(
+    [&] {
+      if (auto now = resident_kib(node.pid()); now < least) {
+        least = now;
+        since = timer::now();
+      }
+      return timer::now() - since > quiet;
+    },
+    10 * quiet);
+  CHECK(settled);
   return least;
 }
 
-/// Fails the test where more is in use than settled_memory() was, by a tenth.
+/// Fails the test where more stays in use than settled_memory() was, by a
+/// tenth.
 inline void check_memory(const node_process& node, std::uint64_t before) {
 #ifndef __SANITIZE_ADDRESS__
-  const auto after = settled_memory(node);
+  // What has ended is kept in memory for a minute.
+  constexpr std::chrono::seconds patience{90};
+  std::uint64_t after = 0;
+  eventually(
+    [&] {
+      after = resident_kib(node.pid());
+      return after <= before + before / 10;
+    },
+    patience);
   INFO(before << " KiB before, " << after << " KiB after");
   CHECK(after <= before + before / 10);
 #else
