@@ -191,9 +191,16 @@ TEST_CASE("a push that is no fast-forward is refused, forced or not") {
   must_git(mine, {"reset", "-q", "--hard", "HEAD~1"});
   commit_file(mine, "other.txt", "other\n");
   auto before = head_of(node.checkout());
-  CHECK(contains(refused_push(mine, {"--force"}), "non-fast-forward"));
+  auto shown = refused_push(mine, {"--force"});
+  CHECK(contains(shown, "non-fast-forward"));
+  CHECK(contains(shown, "remote: greenroom: the session's branch has commits "
+                        "that this push would drop"));
+  CHECK(contains(shown, "git pull --rebase"));
   CHECK(head_of(node.checkout()) == before);
   CHECK(node.pushes().empty());
+  must_git(mine, {"pull", "-q", "--rebase"});
+  must_git(mine, {"push", "-q"});
+  CHECK(head_of(node.checkout()) == head_of(mine));
 }
 
 TEST_CASE("a push while the session takes none says why") {
