@@ -217,6 +217,9 @@ TEST_CASE("without the token there is nothing, whatever is asked for") {
   auto wrong = user_git(node.home(), {"ls-remote", node.url("gr_wrong")});
   REQUIRE_FALSE(wrong.ok());
   CHECK(contains(wrong.err, "Authentication failed"));
+  CHECK(contains(wrong.err, "remote: greenroom: the clone token is wrong, a "
+                            "newer one has taken its place"));
+  CHECK(contains(wrong.err, "`greenroom checkout SESSION`"));
   auto bearer = [&](const std::string& token) {
     return user_git(node.home(),
                     {"-c", "http.extraHeader=Authorization: Bearer " + token,
