@@ -45,7 +45,7 @@ session_record new_session(const node_context& context,
   session.branch = session.new_branch ? request.new_branch : request.branch;
   session.base_commit = std::move(commit);
   session.created_by = request.by.key_id;
-  session.author = request.by.author;
+  session.author = author_text(request.by);
   session.created_at = now_ms();
   session.expires_at = session.created_at + request.expires_in;
   session.feature_slug = request.feature_slug;

@@ -2,6 +2,7 @@
 
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/sha256.hpp"
 
 #include <utility>
@@ -91,13 +92,6 @@ std::string ending_of(const review_record& review) {
     default:
       return "it failed (" + review.status_reason + "); check in again";
   }
-}
-
-// As git names authors; with a mail that is nobody's where the key has none.
-std::string author_text(const caller& by) {
-  return !by.author.empty() ? by.author
-                            : (by.key_name.empty() ? by.key_id : by.key_name)
-                                + " <" + by.key_id + "@greenroom.invalid>";
 }
 
 // The merge of what is approved, by whoever asks. `by_name` stays the name of

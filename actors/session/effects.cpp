@@ -236,7 +236,8 @@ void session_actor_state::once_owned(const session::any_effect& what,
       [this, what, then](const session_record& there) {
         if (there.epoch != record().epoch)
           return fenced_off(
-            make_error(errc::conflict, "another actor has taken the session"));
+            make_error(errc::conflict,
+                       "the session has been taken over meanwhile, try again"));
         if (!context_->may_acknowledge())
           return hold(what);
         then();

@@ -105,7 +105,7 @@ void session_actor_state::packed(const session_rest& how) {
 session_actor_state::packer::~packer() {
   if (!answered_)
     promise_.deliver(
-      make_error(errc::unavailable, "the session's actor is gone"));
+      make_error(errc::unavailable, "the session is restarting, try again"));
 }
 
 void session_actor_state::packer::answer(const session_rest& how) {

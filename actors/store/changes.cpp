@@ -68,14 +68,16 @@ done store_changes::run(store::connection& db, const insert_session& request) {
 
 done store_changes::run(store::connection& db, const update_session& x) {
   if (!store::update_session(db, x.session, x.events))
-    throw refused(errc::conflict, "another actor has taken the session");
+    throw refused(errc::conflict,
+                  "the session has been taken over meanwhile, try again");
   has_news = has_news || !x.events.empty();
   return {};
 }
 
 done store_changes::run(store::connection& db, const note_exec& x) {
   if (!store::note_exec(db, x))
-    throw refused(errc::conflict, "another actor has taken the session");
+    throw refused(errc::conflict,
+                  "the session has been taken over meanwhile, try again");
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
 #include "runtime/auth/scopes.hpp"
+#include "runtime/git/common/refs.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -61,6 +62,8 @@ bool is_repository(const std::filesystem::path& top) {
 /// A repository that is named by its path is to be there: what is misspelt
 /// shows now, and not at the first session.
 void check_repo(const std::string& repo) {
+  if (auto fault = git::upstream_fault(repo))
+    throw refused(errc::bad_request, "repo " + *fault);
   const auto path = local_path(repo);
   std::error_code unknown;
   if (path.empty())

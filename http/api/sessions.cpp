@@ -98,7 +98,7 @@ create_hooked_session read_new_session(const exchange& ex) {
   auto& options = ex.env.options;
   result.expires_in = expires_in ? read_expiry(*expires_in, options.max_expiry)
                                  : options.default_expiry;
-  whole.webhooks = read_session_webhooks(webhooks);
+  whole.webhooks = read_session_webhooks(webhooks, options);
   if (!whole.webhooks.empty() && !ex.env.monitor.webhooks)
     throw refused(errc::unavailable, "this server delivers no webhooks");
   return whole;

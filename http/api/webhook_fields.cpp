@@ -24,7 +24,8 @@ bool is_told(std::string_view type, bool of_session) {
          && !(of_session && type == webhook_disabled);
 }
 
-session_webhook read_session_webhook(const nlohmann::json& object) {
+session_webhook read_session_webhook(const nlohmann::json& object,
+                                     const options& rules) {
   object_reader fields{object};
   session_webhook result;
   auto url = fields.text("url");
@@ -34,7 +35,7 @@ session_webhook read_session_webhook(const nlohmann::json& object) {
   fields.done();
   if (!url)
     refuse("url is required: where deliveries are sent");
-  result.url = checked_webhook_url(std::move(*url));
+  result.url = checked_webhook_url(std::move(*url), rules, true);
   result.types = checked_webhook_types(
     std::move(types).value_or(std::vector<std::string>{}), true);
   result.description =
@@ -47,8 +48,13 @@ session_webhook read_session_webhook(const nlohmann::json& object) {
 
 } // namespace
 
-std::string checked_webhook_url(std::string url) {
-  static_cast<void>(parse_webhook_url(url));
+std::string checked_webhook_url(std::string url, const options& rules,
+                                bool of_session) {
+  const auto to = parse_webhook_url(url);
+  if (of_session)
+    check_receiver(to, rules.session_webhook_networks, allowed_to_sessions);
+  else
+    check_receiver(to, rules.webhook_networks, allowed_to_projects);
   return url;
 }
 
@@ -78,7 +84,8 @@ std::string checked_webhook_description(std::string text) {
   return text;
 }
 
-std::vector<session_webhook> read_session_webhooks(const nlohmann::json* list) {
+std::vector<session_webhook> read_session_webhooks(const nlohmann::json* list,
+                                                   const options& rules) {
   std::vector<session_webhook> result;
   if (list == nullptr)
     return result;
@@ -90,7 +97,7 @@ std::vector<session_webhook> read_session_webhooks(const nlohmann::json* list) {
     if (!one.is_object())
       refuse(where + " must be an object with url");
     try {
-      result.push_back(read_session_webhook(one));
+      result.push_back(read_session_webhook(one, rules));
     } catch (const refused& why) {
       throw refused(why.code(), where + ": " + why.what());
     }

@@ -3,6 +3,7 @@
 // Each throws refused bad_request, with a sentence that begins with the field.
 #pragma once
 
+#include "http/base/options.hpp"
 #include "messages/project.hpp"
 
 #include <nlohmann/json_fwd.hpp>
@@ -12,9 +13,11 @@
 
 namespace greenroom::http {
 
-std::string checked_webhook_url(std::string url);
+/// `of_session`: of a webhook that is told of one session alone.
+std::string checked_webhook_url(std::string url, const options& rules,
+                                bool of_session = false);
 
-/// Sorted, each once. `of_session`: of a webhook that is told of one alone.
+/// Sorted, each once.
 std::vector<std::string> checked_webhook_types(std::vector<std::string> types,
                                                bool of_session = false);
 
@@ -22,6 +25,7 @@ std::string checked_webhook_description(std::string text);
 
 /// The webhooks that a session is to be made with; `list` may be null. Those
 /// that bring no secret get one.
-std::vector<session_webhook> read_session_webhooks(const nlohmann::json* list);
+std::vector<session_webhook> read_session_webhooks(const nlohmann::json* list,
+                                                   const options& rules);
 
 } // namespace greenroom::http

@@ -51,7 +51,7 @@ greenroom::create_webhook read_new_webhook(const exchange& ex) {
     refuse("url is required: where deliveries are sent");
   webhook.id = ex.planned_id.empty() ? make_id() : ex.planned_id;
   webhook.project_id = ex.project_id();
-  webhook.url = checked_webhook_url(std::move(*url));
+  webhook.url = checked_webhook_url(std::move(*url), ex.env.options);
   webhook.types = checked_webhook_types(
     std::move(types).value_or(std::vector<std::string>{}));
   webhook.description =
@@ -75,7 +75,7 @@ greenroom::change_webhook read_change(const exchange& ex) {
   fields.done();
   result.has_url = url.has_value();
   if (url)
-    result.url = checked_webhook_url(std::move(*url));
+    result.url = checked_webhook_url(std::move(*url), ex.env.options);
   result.has_types = types.has_value();
   if (types)
     result.types = checked_webhook_types(std::move(*types));

@@ -87,8 +87,9 @@ constexpr error_advice table[] = {
    "Take at most 30d, counted from now, and extend the session later; from "
    "its creation on it lives 30 days at most."},
   {errc::not_found, "branch not found",
-   "Check the name with git ls-remote, or make the branch here with "
-   "new_branch."},
+   "Check the name with git ls-remote: branch takes a branch of the upstream, "
+   "from_ref a branch, tag or commit of it or a full name such as "
+   "refs/pull/7/head or refs/greenroom/rescue/…; new_branch makes a branch."},
   {errc::not_found, "project not found",
    "GET /projects lists the projects that the key can see; an administrator "
    "makes others with POST /projects."},

@@ -24,6 +24,10 @@ options options_from(const config& from) {
   result.max_connections_of_address = from.limits.connections_per_address;
   result.creates_of_key = from.limits.key_creates;
   result.creates_of_project = from.limits.project_creates;
+  for (auto& network : from.webhooks.allow_networks)
+    result.webhook_networks.push_back(*parse_network(network));
+  for (auto& network : from.webhooks.allow_networks_of_sessions)
+    result.session_webhook_networks.push_back(*parse_network(network));
   if (from.git.listen) {
     result.git_host = from.git.listen->host;
     result.git_port = from.git.listen->port;

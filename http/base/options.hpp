@@ -5,6 +5,7 @@
 #pragma once
 
 #include "messages/time.hpp"
+#include "runtime/base/ip_networks.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -41,6 +42,11 @@ struct options {
   // created in it; 0: no limit.
   std::uint32_t creates_of_key = 0;
   std::uint32_t creates_of_project = 0;
+
+  // Where webhooks of projects, and those of sessions, may lead beside public
+  // addresses.
+  std::vector<ip_network> webhook_networks;
+  std::vector<ip_network> session_webhook_networks;
 
   // Requests that wait for actors, per thread; more are refused as overloaded.
   std::size_t max_in_flight = 4096;

@@ -298,8 +298,8 @@ client_connection::enter(const git_route& route, token_revocation& watch,
   auto token = token_of(client_.head().headers.get("Authorization"));
   if (token.empty())
     throw refused{errc::unauthorized,
-                  "the session's clone token is needed: use the clone URL that "
-                  "the session was created with"};
+                  "the session's clone token is needed: use its clone URL, of "
+                  "which the last that was made counts"};
   try {
     co_return co_await admit(*around_, route.project_id, route.session_id,
                              token, watch);

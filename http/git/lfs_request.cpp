@@ -86,7 +86,9 @@ asio::awaitable<void> lfs_request::serve() {
 
 void lfs_request::check_token() const {
   if (watch_.dead())
-    throw refused{errc::unauthorized, "the clone token is not valid any more"};
+    throw refused{errc::unauthorized,
+                  "the session is over, or a newer clone token has taken this "
+                  "one's place"};
 }
 
 asio::awaitable<void> lfs_request::dispatch() {

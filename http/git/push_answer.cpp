@@ -16,10 +16,19 @@ constexpr std::array<std::string_view, 3> unclean_reasons{
   "Up-to-date check failed", "Working directory has ",
   "Could not update working tree"};
 
-constexpr std::string_view advice =
+constexpr std::string_view unclean_advice =
   "\2greenroom: the session's checkout has changes of its own, or git is at "
   "work in it, and nothing was pushed: commit, stash or undo them in the "
   "session, then push again\n";
+
+/// How it says that the push would take commits off the branch.
+constexpr std::string_view backward_reason = "non-fast-forward";
+
+constexpr std::string_view backward_advice =
+  "\2greenroom: the session's branch has commits that this push would drop, "
+  "and nothing was pushed, for no push may do that, forced or not: git pull "
+  "--rebase, then push again; to drop them, first run git reset --keep COMMIT "
+  "in the session, with a commit that you have, too\n";
 
 } // namespace
 
@@ -33,8 +42,8 @@ std::string push_answer::pass(std::string_view bytes) {
     while (auto next = first_packet(std::string_view{pending_}.substr(done))) {
       if (!next->special)
         hear(next->payload);
-      else if (side_band_ && std::exchange(unclean_, false))
-        result += make_packet(advice);
+      else if (side_band_ && !advice_.empty())
+        result += make_packet(std::exchange(advice_, {}));
       result.append(pending_, done, next->size);
       done += next->size;
     }
@@ -74,8 +83,11 @@ void push_answer::hear_report(std::string_view line) {
   if (!line.starts_with(refused))
     return;
   line.remove_prefix(refused.size());
+  if (line == backward_reason)
+    advice_ = backward_advice;
   for (auto reason : unclean_reasons)
-    unclean_ = unclean_ || line.starts_with(reason);
+    if (line.starts_with(reason))
+      advice_ = unclean_advice;
 }
 
 } // namespace greenroom::http::git_http

@@ -15,7 +15,8 @@ public:
     : ref_(std::move(ref)), side_band_(side_band) {}
 
   /// What the client gets for these bytes of git's. Where git refuses because
-  /// the checkout is not clean, a sentence of what to do is added.
+  /// the checkout is not clean, or because the push would drop commits, a
+  /// sentence of what to do is added.
   std::string pass(std::string_view bytes);
 
   /// What is left at the end.
@@ -36,7 +37,7 @@ private:
   std::string pending_;  // part of a packet
   std::string report_;   // of the side band, as far as not heard yet
   bool moved_ = false;
-  bool unclean_ = false;
+  std::string_view advice_; // to be given when the report is over
 };
 
 } // namespace greenroom::http::git_http

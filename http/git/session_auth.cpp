@@ -17,7 +17,10 @@ namespace {
 refused without_names(const refused& why) {
   if (why.code() == errc::not_found || why.code() == errc::unauthorized)
     return {errc::unauthorized,
-            "the clone token is wrong, or its session is over"};
+            "the clone token is wrong, a newer one has taken its place, or its "
+            "session is over; while that lives, `greenroom checkout SESSION` "
+            "in this clone gets a new one, and POST .../clone-token a URL for "
+            "git remote set-url"};
   return why;
 }
 

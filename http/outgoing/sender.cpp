@@ -61,10 +61,7 @@ std::vector<std::string> allowed_addresses(
       refused = (one == host ? "" : one + ", ") + std::string{why};
   }
   if (result.empty())
-    throw wire::unreachable(host + " is " + refused
-                            + ", where webhooks may not lead; an administrator "
-                              "allows it by "
-                            + std::string{setting});
+    throw wire::unreachable(forbidden_receiver(host, refused, setting));
   return result;
 }
 
@@ -152,10 +149,9 @@ outgoing_sender::state::connect(const outgoing_request& what,
   const auto& to = what.to;
   auto found = co_await look_up(to.host, left_until(end));
   auto addresses =
-    what.of_session
-      ? allowed_addresses(to.host, found, opts.allowed_of_sessions,
-                          "webhooks.allow_networks_of_sessions")
-      : allowed_addresses(to.host, found, opts.allowed);
+    what.of_session ? allowed_addresses(
+      to.host, found, opts.allowed_of_sessions, allowed_to_sessions)
+                    : allowed_addresses(to.host, found, opts.allowed);
   auto socket = co_await wire::dial_addresses(io, std::move(addresses), to.port,
                                               left_until(end));
   if (!to.tls)

@@ -55,7 +55,7 @@ std::vector<std::string>
 allowed_addresses(const std::string& host,
                   const std::vector<std::string>& addresses,
                   const std::vector<ip_network>& allowed,
-                  std::string_view setting = "webhooks.allow_networks");
+                  std::string_view setting = allowed_to_projects);
 
 /// What a receiver's Retry-After asks for: a number of seconds, or 0.
 millis retry_after_of(std::string_view header) noexcept;

@@ -246,9 +246,19 @@ bool is_hidden(const wire::header& one, const forwarding& how) {
 
 } // namespace
 
-std::string_view upgrade_for_app(const wire::message_head& request) {
-  return request.headers.has_token("Upgrade", "h2c") ? std::string_view{}
-                                                     : request.upgrade();
+std::string upgrade_for_app(const wire::message_head& request) {
+  std::string result;
+  if (request.upgrade().empty())
+    return result;
+  for (auto& one : request.headers) {
+    std::string_view all = one.value;
+    while (equal_caseless(one.name, "Upgrade") && !all.empty()) {
+      auto protocol = next_part(all, ',');
+      if (!protocol.empty() && !equal_caseless(protocol, unoffered_protocol))
+        result.append(result.empty() ? "" : ", ").append(protocol);
+    }
+  }
+  return result;
 }
 
 wire::message_head request_to_app(const wire::message_head& request,

@@ -34,10 +34,14 @@ struct forwarding {
   std::span<const std::string> hidden_protocols{}; // they hold keys of ours
 };
 
-/// The protocol that the app may switch to; empty: none is asked for. HTTP/2 is
-/// none: many clients offer it with every first request and do without, and
-/// what follows on a connection would be requests that nobody here reads.
-std::string_view upgrade_for_app(const wire::message_head& request);
+/// No app is offered it: many clients offer it with every first request and do
+/// without, and what follows on a connection would be requests that nobody here
+/// reads.
+inline constexpr std::string_view unoffered_protocol = "h2c";
+
+/// The protocols that the app may switch to, as an Upgrade header; empty: none
+/// is asked for.
+std::string upgrade_for_app(const wire::message_head& request);
 
 wire::message_head request_to_app(const wire::message_head& request,
                                   const forwarding& how);

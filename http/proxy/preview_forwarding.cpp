@@ -212,7 +212,8 @@ asio::awaitable<void> preview_client::receive_answer(const forwarding& how) {
       break;
     if (status == 101) {
       // Amid the request's body two would read from the client.
-      if (upgrade_for_app(client_.head()).empty() || !asking_)
+      if (upgrade_for_app(client_.head()).empty() || !asking_
+          || app_->head().headers.has_token("Upgrade", unoffered_protocol))
         throw wire::bad_message{502, "the app switches protocols unasked"};
       co_await upgrade(how);
       co_return;

@@ -145,6 +145,13 @@ std::string make_secret() {
   return "gr_" + random_hex(32);
 }
 
+std::string author_text(const caller& by) {
+  if (!by.author.empty() || by.key_id.empty())
+    return by.author;
+  return (by.key_name.empty() ? by.key_id : by.key_name) + " <" + by.key_id
+         + "@greenroom.invalid>";
+}
+
 made_key make_key(std::string name, std::vector<std::string> scopes,
                   std::vector<std::string> projects, unix_ms expires_at,
                   std::string author) {

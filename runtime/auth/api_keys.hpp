@@ -108,6 +108,10 @@ made_key make_key(std::string name, std::vector<std::string> scopes,
                   std::vector<std::string> projects, unix_ms expires_at,
                   std::string author = {});
 
+/// The author of what is committed with a key, as git names one: the key's own,
+/// else its name with a mail that is nobody's. Empty: nobody asked.
+std::string author_text(const caller& by);
+
 /// A secret as make_key gives it: `gr_` and 256 random bits in hex.
 std::string make_secret();
 

@@ -1,10 +1,10 @@
 #include "runtime/webhooks/url.hpp"
 
 #include "messages/errors.hpp"
-#include "runtime/base/ip_networks.hpp"
 
 #include <algorithm>
 #include <charconv>
+#include <vector>
 
 namespace greenroom {
 
@@ -48,6 +48,15 @@ std::string take_host(std::string_view& rest) {
   return host;
 }
 
+// Which addresses a host is known to be without a look-up.
+std::vector<ip_address> evident_addresses(const std::string& host) {
+  if (host == "localhost" || host.ends_with(".localhost"))
+    return {*parse_ip("127.0.0.1"), *parse_ip("::1")};
+  if (auto address = parse_ip(host))
+    return {*address};
+  return {};
+}
+
 } // namespace
 
 std::string webhook_url::authority() const {
@@ -85,6 +94,25 @@ webhook_url parse_webhook_url(std::string_view text) {
   if (!result.target.starts_with('/'))
     result.target.insert(0, "/");
   return result;
+}
+
+std::string forbidden_receiver(std::string_view host, std::string_view what,
+                               std::string_view setting) {
+  return std::string{host} + " is " + std::string{what}
+         + ", where webhooks may not lead; an administrator allows it by "
+         + std::string{setting};
+}
+
+void check_receiver(const webhook_url& to, std::span<const ip_network> allowed,
+                    std::string_view setting) {
+  std::string_view what;
+  for (auto& address : evident_addresses(to.host)) {
+    what = why_forbidden(address, allowed);
+    if (what.empty())
+      return;
+  }
+  if (!what.empty())
+    refuse("url: " + forbidden_receiver(to.host, what, setting));
 }
 
 } // namespace greenroom

@@ -236,6 +236,27 @@ TEST_CASE("what cannot be run is refused in one sentence") {
     CHECK(!message(body).empty());
 }
 
+TEST_CASE("an exec that could not begin says so, and why") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  const json bodies[] = {
+    {{"exec_id", "none"}, {"argv", json::array({"/no/such/program"})}},
+    {{"exec_id", "closed"}, {"argv", json::array({"./README.md"})}},
+    {{"exec_id", "nowhere"}, {"command", "true"}, {"cwd", "missing"}}};
+  for (auto& body : bodies) {
+    auto refused = session.post("/exec", body);
+    INFO(body << to_string(refused));
+    CHECK(refused.status == 400);
+    auto exec = session.exec(body["exec_id"]);
+    CHECK(exec["status"] == "canceled");
+    CHECK(exec["reason"] == refused.message());
+    CHECK_FALSE(exec.contains("started_at"));
+    CHECK_FALSE(exec.contains("exit_code"));
+  }
+  CHECK(session.exec("none")["reason"]
+        == "command not found: /no/such/program");
+}
+
 TEST_CASE("a wait for what has happened already is over at once") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};

@@ -30,7 +30,11 @@ std::string head_from(const node_process& node, const std::string& ref) {
 
 void expect_not_found(const node_process& node, const std::string& ref) {
   INFO(ref);
-  expect_refusal(create_from(node, ref), 404, "NOT_FOUND", "branch not found");
+  auto refused = create_from(node, ref);
+  expect_refusal(refused, 404, "NOT_FOUND", "branch not found");
+  CHECK_THAT(json::parse(refused.body)["error"]["details"]["remediation"]
+               .get<std::string>(),
+             Catch::Contains("from_ref a branch, tag or commit"));
 }
 
 /// A commit of the upstream that is at no reference.

@@ -224,10 +224,11 @@ TEST_CASE("the audit has a change once, under its client's own id, whichever "
   }
 }
 
-TEST_CASE("the audit has what was refused") {
+TEST_CASE("the audit has refused changes, and no reads") {
   node_process node{{.sandboxed = false}};
   session_user session{node, json{{"branch", "topic"}}};
   auto stranger = http_client{node.port(), ""};
+  CHECK(stranger.get(session.path()).status == 401);
   // With a body, which is not read, and without.
   stranger.post(session.path("/exec"), {{"command", "true"}});
   stranger.remove(session.path());
@@ -251,6 +252,8 @@ TEST_CASE("the audit has what was refused") {
   CHECK(entry["code"] == "FORBIDDEN");
   entry = await_entry(node, "POST", "/projects/{id}/sessions", 409);
   CHECK(entry["code"] == "CHECKOUT_EXISTS");
+  for (auto& one : audit(node))
+    CHECK(one["method"] != "GET");
   CHECK(audit(node).dump().find("no-such-key") == std::string::npos);
 }
 

@@ -362,6 +362,36 @@ TEST_CASE("commits of a session are its key's author's") {
         == "Ada B <ada@example.org>, Ada B <ada@example.org>");
 }
 
+TEST_CASE("what is kept of a session is its key's author's, or named after the "
+          "key") {
+  node_process node;
+  for (const std::string given : {"Ada B <ada@example.org>", ""}) {
+    json body{{"name", "ada"}, {"scopes", {"sessions:execute"}}};
+    if (!given.empty())
+      body["author"] = given;
+    auto made = expect(201, node.admin().post("/keys", body)).data();
+    auto author = given.empty() ? "ada <" + made["id"].get<std::string>()
+                                    + "@greenroom.invalid>"
+                                : given;
+    auto user = node.with_key(made["key"].get<std::string>());
+    auto branch = given.empty() ? "of-key" : "of-author";
+    auto sid = expect(201, user.post(sessions, {{"new_branch", branch}}))
+                 .data()["id"]
+                 .get<std::string>();
+    session_user session{node, sid};
+    const std::string format = "--format=%an <%ae>, %cn <%ce>";
+    CHECK(output(session.run("git commit -q --allow-empty -m One; git log -1 '"
+                             + format + "'"))
+          == author + ", " + author);
+    output(session.run("echo mine >mine.txt"));
+    auto kept = expect(200, session.remove()).data()["rescue_refs"];
+    REQUIRE_FALSE(kept.empty());
+    for (auto& one : kept)
+      CHECK(node.git({"log", "-1", format, one["commit"].get<std::string>()})
+            == author + ", " + author);
+  }
+}
+
 TEST_CASE("the default branch is the one of the upstream's HEAD") {
   node_process node{with_project(
     {{"default_branch", nullptr}, {"protected_branches", nullptr}})};

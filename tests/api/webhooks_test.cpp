@@ -204,17 +204,26 @@ TEST_CASE("what only the server can reach is refused to webhooks, unless it is "
   node_process node{{.sandboxed = false}};
   http_receiver receiver{always(200)};
   auto port = std::to_string(receiver.port());
+  const std::string forbidden = "where webhooks may not lead; an administrator "
+                                "allows it by webhooks.allow_networks";
+  auto public_one = add(node, "http://example.org/");
   for (std::string host : {"127.0.0.1", "localhost", "[::1]", "0.0.0.0",
-                           "2130706433", "169.254.169.254", "10.1.2.3"}) {
+                           "169.254.169.254", "10.1.2.3"}) {
     INFO(host);
-    auto hook = add(node, "http://" + host + ":" + port + "/");
-    auto sent =
-      expect(200, node.admin().post(path_of(hook, "/test"), json::object()))
-        .data();
-    CHECK(sent["status"] == "failed");
-    CHECK_THAT(sent["error"].get<std::string>(),
-               Contains("where webhooks may not lead"));
+    const json body{{"url", "http://" + host + ":" + port + "/"}};
+    for (auto& reply : {node.admin().post(hooks, body),
+                        node.admin().patch(path_of(public_one), body)}) {
+      CHECK(reply.status == 400);
+      CHECK_THAT(reply.message(), StartsWith("url: ") && Contains(forbidden));
+    }
   }
+  // What its name says is not known before it is looked up.
+  auto hook = add(node, "http://2130706433:" + port + "/");
+  auto sent =
+    expect(200, node.admin().post(path_of(hook, "/test"), json::object()))
+      .data();
+  CHECK(sent["status"] == "failed");
+  CHECK_THAT(sent["error"].get<std::string>(), Contains(forbidden));
   CHECK(receiver.connections() == 0);
 }
 
@@ -515,15 +524,23 @@ TEST_CASE("what only the server can reach is refused to webhooks of sessions, "
   node_process node{{.sandboxed = false,
                      .set = {R"(webhooks.allow_networks=["127.0.0.0/8"])"}}};
   http_receiver receiver{always(200)};
-  auto made = create(node, "work", {{{"url", receiver.url()}}});
+  const std::string forbidden = "by webhooks.allow_networks_of_sessions";
+  auto refused =
+    node.admin().post(sessions, {{"new_branch", "work"},
+                                 {"webhooks", {{{"url", receiver.url()}}}}});
+  CHECK(refused.status == 400);
+  CHECK_THAT(refused.message(),
+             StartsWith("webhooks[0]: url: 127.0.0.1 is a loopback address")
+               && Contains(forbidden));
+  // As before, what a name says is not known before it is looked up.
+  auto port = std::to_string(receiver.port());
+  auto made =
+    create(node, "work", {{{"url", "http://2130706433:" + port + "/"}}});
   auto& hook = made["webhooks"][0];
   CHECK(eventually([&] {
     auto sent = deliveries(node, hook);
     return sent.size() == 1
-           && sent[0]
-                  .value("error", "")
-                  .find("by webhooks.allow_networks_of_sessions")
-                != std::string::npos;
+           && sent[0].value("error", "").find(forbidden) != std::string::npos;
   }));
   CHECK(receiver.connections() == 0);
 }

@@ -131,6 +131,7 @@ TEST_CASE_METHOD(project_node, "a repeated create makes its webhooks once, one "
   request.session.by = {"somebody else", "", ""};
   auto first = ask<created_session>(project(), request);
   CHECK(first.session.created_by == "key");
+  CHECK(first.session.author == "Ada <key@greenroom.invalid>");
   auto made = there();
   REQUIRE(made.size() == 1);
   CHECK(made[0].id == session_webhook_id(id, 0));

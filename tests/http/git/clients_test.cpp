@@ -191,9 +191,16 @@ TEST_CASE("a push that is no fast-forward is refused, forced or not") {
   must_git(mine, {"reset", "-q", "--hard", "HEAD~1"});
   commit_file(mine, "other.txt", "other\n");
   auto before = head_of(node.checkout());
-  CHECK(contains(refused_push(mine, {"--force"}), "non-fast-forward"));
+  auto shown = refused_push(mine, {"--force"});
+  CHECK(contains(shown, "non-fast-forward"));
+  CHECK(contains(shown, "remote: greenroom: the session's branch has commits "
+                        "that this push would drop"));
+  CHECK(contains(shown, "git pull --rebase"));
   CHECK(head_of(node.checkout()) == before);
   CHECK(node.pushes().empty());
+  must_git(mine, {"pull", "-q", "--rebase"});
+  must_git(mine, {"push", "-q"});
+  CHECK(head_of(node.checkout()) == head_of(mine));
 }
 
 TEST_CASE("a push while the session takes none says why") {
@@ -210,6 +217,9 @@ TEST_CASE("without the token there is nothing, whatever is asked for") {
   auto wrong = user_git(node.home(), {"ls-remote", node.url("gr_wrong")});
   REQUIRE_FALSE(wrong.ok());
   CHECK(contains(wrong.err, "Authentication failed"));
+  CHECK(contains(wrong.err, "remote: greenroom: the clone token is wrong, a "
+                            "newer one has taken its place"));
+  CHECK(contains(wrong.err, "`greenroom checkout SESSION`"));
   auto bearer = [&](const std::string& token) {
     return user_git(node.home(),
                     {"-c", "http.extraHeader=Authorization: Bearer " + token,

@@ -149,7 +149,7 @@ TEST_CASE("an app is offered no HTTP/2, which clients do without") {
   http_client client{node.port()};
   for (const std::string offer :
        {"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n",
-        "Connection: upgrade\r\nUpgrade: websocket, H2C\r\n"}) {
+        "Connection: upgrade\r\nUpgrade: H2C\r\n"}) {
     INFO(offer);
     client.send(node.get("/", offer + settings));
     CHECK(client.receive().body == "hello");
@@ -157,6 +157,32 @@ TEST_CASE("an app is offered no HTTP/2, which clients do without") {
       CHECK_THAT(node.seen().back(), !Contains(gone));
     CHECK(status_of(node, node.get("/all-the-same", offer + settings)) == 502);
   }
+}
+
+TEST_CASE("what is offered beside HTTP/2 reaches the app") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    const std::string taken = of.head().target == "/" ? "websocket" : "h2c";
+    const auto text = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade"
+                      "\r\nUpgrade: "
+                      + taken + "\r\n\r\n";
+    co_await of.stream().write(asio::buffer(text), 30s);
+    of.close();
+  }};
+  const std::string both[] = {"Upgrade: websocket, h2c\r\n",
+                              "Upgrade: H2C\r\nUpgrade: websocket\r\n"};
+  for (auto& offer : both) {
+    INFO(offer);
+    http_client client{node.port()};
+    client.send(node.get("/", "Connection: Upgrade, HTTP2-Settings\r\n" + offer
+                                + "HTTP2-Settings: AAMAAABkAAQAAP__\r\n"));
+    CHECK(client.receive_head().status == 101);
+    CHECK_THAT(node.seen().back(),
+               Contains("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+    CHECK_THAT(node.seen().back(), !Contains("HTTP2") && !Contains("2C"));
+  }
+  // It was not offered that.
+  CHECK(status_of(node, node.get("/2", "Connection: Upgrade\r\n" + both[0]))
+        == 502);
 }
 
 TEST_CASE("what belongs in a head is not said behind the body") {

@@ -669,6 +669,16 @@ TEST_CASE("projects are made, read, changed and deleted") {
   CHECK(error_of(post(f, "/projects", R"({"id":"x","repo":"/usr"})"))
         == "BAD_REQUEST: repo: /usr is no git repository; name one of the "
            "server, or a URL");
+  for (auto other : {"shop.git", "./shop.git", "git@example.org:shop.git"}) {
+    auto fault = "BAD_REQUEST: repo must be an absolute path or a file://, "
+                 "http://, https:// or ssh:// URL";
+    CHECK(
+      error_of(post(f, "/projects", json{{"id", "x"}, {"repo", other}}.dump()))
+      == fault);
+    CHECK(error_of(call(f.port(), "PATCH", "/projects/demo", admin_secret,
+                        json{{"repo", other}}.dump()))
+          == fault);
+  }
   auto stopped = call(f.port(), "PATCH", "/projects/demo", admin_secret,
                       R"({"status":"stopped"})");
   CHECK(json::parse(stopped.body)["data"]["status"] == "stopped");

@@ -179,3 +179,11 @@ TEST_CASE(
   // Whoever is at the former one may go on with it.
   CHECK(before.find(login, *keys, now_ms()) != nullptr);
 }
+
+TEST_CASE("a key without an author commits by its name") {
+  CHECK(author_text({"k1", "Ada", "Ada B <ada@example.org>"})
+        == "Ada B <ada@example.org>");
+  CHECK(author_text({"k1", "Ada", ""}) == "Ada <k1@greenroom.invalid>");
+  CHECK(author_text({"k1", "", ""}) == "k1 <k1@greenroom.invalid>");
+  CHECK(author_text({}).empty());
+}

@@ -81,3 +81,29 @@ TEST_CASE("what is no URL of a receiver is refused, saying why") {
   CHECK(problem_of("http://a/" + std::string(2000, 'x'))
         == "url must have at most 2000 bytes");
 }
+
+TEST_CASE("receivers are refused for the address that their URL has") {
+  const std::vector<ip_network> none;
+  const std::vector<ip_network> some{*parse_network("10.0.0.0/8"),
+                                     *parse_network("::1")};
+  auto problem = [](const std::string& url,
+                    const std::vector<ip_network>& allowed) -> std::string {
+    try {
+      check_receiver(parse_webhook_url(url), allowed, "the.setting");
+    } catch (const refused& e) {
+      return e.what();
+    }
+    return {};
+  };
+  CHECK(problem("http://10.1.2.3:80/", none)
+        == "url: 10.1.2.3 is a private address, where webhooks may not lead; "
+           "an administrator allows it by the.setting");
+  for (auto url : {"http://127.0.0.1/", "http://[::1]/", "http://localhost/",
+                   "http://a.localhost/", "http://169.254.169.254/"})
+    CHECK_FALSE(problem(url, none).empty());
+  for (auto url : {"http://10.1.2.3/", "http://[::1]/", "http://localhost/"})
+    CHECK(problem(url, some).empty());
+  // Of other names nothing is known yet.
+  for (auto url : {"http://9.9.9.9/", "http://example.org/", "http://local/"})
+    CHECK(problem(url, none).empty());
+}

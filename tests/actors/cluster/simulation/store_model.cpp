@@ -16,7 +16,8 @@ bool collide(const std::string& a, const std::string& b) {
 }
 
 [[noreturn]] void refuse_stale() {
-  throw refused(errc::conflict, "another actor has taken the session");
+  throw refused(errc::conflict,
+                "the session has been taken over meanwhile, try again");
 }
 
 } // namespace
