@@ -263,13 +263,14 @@ asio::awaitable<json> plan_of_end(invocation& now, session_ref session) {
   co_await plan_running(now.api, session, all);
   auto target = session.path() + "/git";
   auto state = co_await now.api.get(std::move(target));
-  auto place = "under refs/greenroom/rescue/" + session.id;
+  const auto place = "under " + rescue_place(session);
   if (auto dirty = number_field(state, "dirty_files"); dirty > 0)
     all.add("keep", counted(dirty, "changed file") + ' ' + place);
   if (auto ahead = number_field(state, "ahead"); ahead > 0)
     all.add("keep", counted(ahead, "commit") + " of "
                       + text_field(state, "branch", "the checkout") + ' '
                       + place);
+  plan_kept(state, session, all);
   all.add("end", "session " + session.id);
   co_return std::move(all.steps);
 }

@@ -64,13 +64,22 @@ struct checkin_options {
 asio::awaitable<json> plan_of(invocation& now, session_ref session,
                               const checkin_options& options) {
   plan all;
-  co_await plan_running(now.api, session, all);
+  co_await plan_running(now.api, session, all); // before anything is looked at
   auto git_at = session.path() + "/git";
   auto state = co_await now.api.get(std::move(git_at));
-  auto branch = text_field(state, "branch", "the checkout's commit");
+  if (auto why = text_field(state, "operation", ""); !why.empty()) {
+    all.add("refuse", why);
+    co_return std::move(all.steps);
+  }
+  auto one = co_await now.api.get(session.path());
+  const auto branch = text_field(one, "branch", "the session's branch");
   const auto dirty = number_field(state, "dirty_files");
-  if (dirty > 0)
+  if (dirty > 0 && text_field(state, "branch", "") == branch)
     all.add("commit", counted(dirty, "changed file"));
+  else if (dirty > 0) // of another branch, or of none
+    all.add("keep",
+            counted(dirty, "changed file") + " under " + rescue_place(session));
+  plan_kept(state, session, all);
   all.add("push", branch);
   auto merge_at = session.path() + "/mergeability";
   auto merge = co_await now.api.get(std::move(merge_at));
@@ -110,7 +119,8 @@ asio::awaitable<int> checkin(invocation& now, const checkin_options& options) {
   if (options.dry_run) {
     auto steps = co_await plan_of(now, session, options);
     show_plan(now, steps);
-    co_return exit_code::done;
+    co_return steps.back()["action"] == "refuse" ? exit_code::conflict
+                                                 : exit_code::done;
   }
   auto target = session.path() + "/checkin";
   json body{{"skip_review", options.skip_review},
@@ -164,7 +174,9 @@ void add_work_commands(command_set& set) {
   made->add_flag("--skip-review", options->skip_review, "No review task");
   made->add_flag("--merge", options->auto_merge,
                  "Merge it when the review approves, or at once without one");
-  made->add_flag("--dry-run", options->dry_run, "Only say what it would do");
+  made->add_flag("--dry-run", options->dry_run,
+                 "Only say what it would do; exit code 5 where it would be "
+                 "refused");
 }
 
 } // namespace greenroom::http::client

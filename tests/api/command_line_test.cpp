@@ -337,6 +337,42 @@ TEST_CASE("what a command would do is told, and not done") {
   CHECK(user.out({"ps", "-q"}) == started + '\n');
 }
 
+TEST_CASE("a plan has what an end keeps, and what a check-in is refused for") {
+  node_process node;
+  terminal_user user{node};
+  user.out({"create", "plan", "-p", "demo", "--use", "-q"});
+  auto steps = [&](const std::vector<std::string>& words) {
+    return user.run(words).out;
+  };
+  user.out({"exec", "-c",
+            "git switch -qc side; git commit -q --allow-empty -m Side; git tag "
+            "kept; git switch -q plan; echo 1 >> README.md; git stash -q"});
+  for (const std::string verb : {"end", "checkin"}) {
+    auto all = steps({verb, "--dry-run", "-o", "json"});
+    CHECK_THAT(all, Catch::Contains("branch side under refs/greenroom/rescue/")
+                      && Catch::Contains("tag kept under ")
+                      && Catch::Contains("stash@{0} under ")
+                      && !Catch::Contains("branch plan under"));
+  }
+  // What is changed on another branch is not committed.
+  user.out({"exec", "-c", "git switch -q side; echo 2 > new"});
+  CHECK_THAT(steps({"checkin", "--dry-run"}),
+             Catch::Contains("1 changed file under refs/greenroom/rescue/"));
+  user.out({"exec", "-c",
+            "rm new; git switch -q plan; echo a > same; git add same; git "
+            "commit -qm A; git switch -qc other HEAD~; echo b > same; git add "
+            "same; git commit -qm B; git switch -q plan; git merge other || "
+            ":"});
+  auto refused = user.run({"checkin", "--dry-run", "-o", "json"});
+  CHECK(refused.exit_code == 5);
+  auto plan = json::parse(refused.out);
+  REQUIRE(plan.size() == 1);
+  CHECK(plan[0]["action"] == "refuse");
+  auto done = user.run({"checkin"});
+  CHECK(done.exit_code == 5);
+  CHECK_THAT(done.err, Catch::Contains(plan[0]["what"].get<std::string>()));
+}
+
 TEST_CASE("the client's commands of the README work as they are pasted") {
   node_process node;
   terminal_user user{node};
