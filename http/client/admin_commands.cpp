@@ -124,11 +124,13 @@ asio::awaitable<int> create_key(invocation& now, const key_options& options) {
     body["projects"] = options.projects;
   std::string target = "/keys";
   auto one = co_await now.api.post(std::move(target), std::move(body));
-  if (now.options.how_to_print().format == output_format::as_json) {
+  const auto format = now.options.how_to_print().format;
+  if (format == output_format::as_json) {
     now.show(one, {});
     co_return exit_code::done;
   }
-  say("key " + one.value("id", "") + ", shown this once:");
+  if (format == output_format::as_table)
+    say("key " + one.value("id", "") + ", shown this once:");
   print(one.value("key", "") + "\n");
   co_return exit_code::done;
 }
