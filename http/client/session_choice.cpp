@@ -2,6 +2,7 @@
 
 #include "http/client/errors.hpp"
 #include "http/client/forms.hpp"
+#include "http/client/printing.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/run_command.hpp"
 
@@ -199,6 +200,19 @@ std::optional<session_ref> match_session(const json& sessions,
             + all[i]->value("project_id", "") + "  "
             + all[i]->value("branch", "");
   throw usage_error("\"" + word + "\" can mean several sessions:" + list);
+}
+
+void forget_choice_here(const api_client& api, const session_ref& ended) {
+  try {
+    auto here = choice_here(api);
+    if (!here || here->session != ended.id)
+      return;
+    auto file = remove_directory_choice(std::filesystem::current_path());
+    say(file.string() + " is removed: the session it named is over");
+  } catch (const std::exception& e) {
+    // The session is over all the same.
+    say(std::string{"greenroom: "} + e.what());
+  }
 }
 
 asio::awaitable<json> get_all(api_client& api, std::string target,

@@ -41,6 +41,10 @@ std::string project_of_user(std::string named);
 asio::awaitable<session_ref>
 choose_session(api_client& api, std::string project, std::string word);
 
+/// Where this directory stands for a session that has ended it does so no more,
+/// which is said.
+void forget_choice_here(const api_client& api, const session_ref& ended);
+
 /// All pages of a list, `field` of each. Throws what api_client throws.
 asio::awaitable<json> get_all(api_client& api, std::string target,
                               const char* field);

@@ -301,6 +301,7 @@ asio::awaitable<int> end(invocation& now, const end_options& options) {
             field_column("MESSAGE", "message")});
   for (auto& one : result.value("rescue_refs", json::array()))
     say("kept: " + one.value("ref", "") + " (" + one.value("holds", "") + ')');
+  forget_choice_here(now.api, session);
   co_return exit_code::done;
 }
 
@@ -309,6 +310,21 @@ struct wait_options {
   std::string until = "ended";
   std::string timeout = "30s";
 };
+
+/// What is to be said of a setup that has ended otherwise than it should; empty
+/// where it went well, or there is none.
+std::string setup_fault(const session_ref& session, const json& waited) {
+  const auto exec = waited.value("exec", json::object());
+  const auto status = text_field(exec, "status", "");
+  if (text_field(waited, "until", "") != "setup:done" || exec.empty()
+      || (status == "exited" && number_field(exec, "exit_code") == 0))
+    return {};
+  auto how = status == "exited"
+               ? "exit code " + std::to_string(number_field(exec, "exit_code"))
+               : text_field(exec, "reason", status);
+  return "the setup failed (" + how + "): `greenroom logs " + session.id + ' '
+         + text_field(exec, "exec_id", "setup") + "` shows what it printed";
+}
 
 // In pieces, so that no request waits for longer than a proxy lets it.
 asio::awaitable<int> wait(invocation& now, const wait_options& options) {
@@ -333,16 +349,22 @@ asio::awaitable<int> wait(invocation& now, const wait_options& options) {
       over = !is_live(one);
     }
   } while (!met && !over && timer::now() < end);
-  if (now.options.how_to_print().format == output_format::as_json)
+  const auto format = now.options.how_to_print().format;
+  const auto fault = met ? setup_fault(session, result) : "";
+  if (format == output_format::as_json)
     now.show(result, {});
-  else
+  if (!fault.empty())
+    say(fault);
+  else if (format != output_format::as_json
+           && (!met || format == output_format::as_table))
     say(options.until
         + (met    ? ""
            : over ? ": session " + session.id + " is over, it does not come"
                   : ": it has not come within " + options.timeout));
-  co_return met ? exit_code::done
-  : over        ? exit_code::failed
-                : exit_code::timed_out;
+  co_return !fault.empty() ? exit_code::failed
+  : met                    ? exit_code::done
+  : over                   ? exit_code::failed
+                           : exit_code::timed_out;
 }
 
 asio::awaitable<int> rescue(invocation& now, const std::string& word) {
@@ -463,9 +485,11 @@ void add_session_commands(command_set& set) {
                    "review:finished or ended; else ended");
   made->add_option("--timeout", waits->timeout, "How long, e.g. 90s; else 30s")
     ->check(form::duration);
-  made->footer("Exit code 124: it did not happen in time.\n"
-               "Example:\n  greenroom wait fix-login --for port:3000 "
-               "--timeout 2m");
+  made->footer(
+    "Exit code 124: it did not happen in time; 1: it cannot any more, or the "
+    "setup failed.\n"
+    "Example:\n  greenroom wait fix-login --for port:3000 "
+    "--timeout 2m");
 
   add_rescue(set);
 }

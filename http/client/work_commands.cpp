@@ -142,6 +142,7 @@ asio::awaitable<int> checkin(invocation& now, const checkin_options& options) {
   for (auto& one : result.value("rescue_refs", json::array()))
     say("kept beside the branch: " + one.value("ref", "") + " ("
         + one.value("holds", "") + ')');
+  forget_choice_here(now.api, session);
   co_return options.auto_merge ? say_how_merge_went(result) : exit_code::done;
 }
 

@@ -337,6 +337,50 @@ TEST_CASE("what a command would do is told, and not done") {
   CHECK(user.out({"ps", "-q"}) == started + '\n');
 }
 
+TEST_CASE("a directory stands for no session that has ended") {
+  node_process node;
+  terminal_user user{node};
+  const auto file = user.home.path() / ".greenroom";
+  user.out({"create", "a", "-p", "demo", "--use", "-q"});
+  user.out({"create", "b", "-p", "demo", "-q"});
+  user.out({"end", "-y", "b"});
+  CHECK(std::filesystem::exists(file));
+  auto ended = user.run({"end", "-y"});
+  CHECK_THAT(ended.err, Catch::Contains(file.string() + " is removed"));
+  CHECK_FALSE(std::filesystem::exists(file));
+  user.out({"create", "c", "-p", "demo", "--use", "-q"});
+  std::filesystem::create_directory(user.home.path() / "below");
+  CHECK(
+    user.run_in(user.home.path() / "below", {"checkin", "--skip-review"}).ok());
+  CHECK_FALSE(std::filesystem::exists(file));
+}
+
+TEST_CASE("a wait for a setup that fails fails") {
+  node_process node{{.project = {{"setup", "exit 3"}}}};
+  terminal_user user{node};
+  user.out({"create", "a", "-p", "demo", "-q"});
+  auto failed = user.run({"wait", "a", "--for", "setup:done"});
+  CHECK(failed.exit_code == 1);
+  CHECK_THAT(failed.err, Catch::Contains("(exit code 3): `greenroom logs "));
+  auto quiet = user.run({"wait", "-q", "a", "--for", "exec:setup:exited"});
+  CHECK(quiet.exit_code == 0);
+  CHECK(quiet.err.empty());
+}
+
+TEST_CASE("what is shown once is not lost to who wants ids alone") {
+  node_process node{{.set = {R"(webhooks.allow_networks=["127.0.0.1"])"}}};
+  terminal_user user{node};
+  auto key = user.run({"keys", "create", "-q", "bob"});
+  CHECK(key.err.empty());
+  key.out.erase(key.out.find('\n'));
+  CHECK_THAT(terminal_user(node, node.port(), key.out).out({"whoami"}),
+             Catch::Contains("bob"));
+  auto hook =
+    user.run({"webhooks", "add", "-q", "-p", "demo", "http://127.0.0.1:1/"});
+  CHECK(hook.out == user.out({"webhooks", "-q", "-p", "demo"}));
+  CHECK_THAT(hook.err, Catch::Contains("whsec_"));
+}
+
 TEST_CASE("a plan has what an end keeps, and what a check-in is refused for") {
   node_process node;
   terminal_user user{node};
