@@ -286,6 +286,27 @@ std::string project_of_user(std::string named) {
   return named;
 }
 
+asio::awaitable<json> projects_to_search(api_client& api, std::string project) {
+  project = project_of_user(std::move(project));
+  if (!project.empty())
+    co_return json::array({project});
+  const auto here = choice_here(api);
+  json all;
+  try {
+    all = co_await get_projects(api);
+  } catch (const usage_error&) {
+    if (!here)
+      throw;
+    all = json::array({here->project});
+  }
+  // It is most likely of this directory's.
+  if (here)
+    std::stable_partition(all.begin(), all.end(), [&](const json& one) {
+      return one == here->project;
+    });
+  co_return all;
+}
+
 asio::awaitable<std::string> choose_project(api_client& api,
                                             std::string project) {
   project = project_of_user(std::move(project));

@@ -53,6 +53,11 @@ asio::awaitable<json> get_all(api_client& api, std::string target,
 /// that are over. Throws what api_client throws.
 asio::awaitable<json> get_live_sessions(api_client& api, std::string target);
 
+/// The ids of the projects that what is named by an id may be of: `project`,
+/// else GREENROOM_PROJECT, else all that the key sees; where it may not list
+/// them, that of `.greenroom`. Throws usage_error where none is known.
+asio::awaitable<json> projects_to_search(api_client& api, std::string project);
+
 /// The project that is meant where only one can be: `project`, else
 /// GREENROOM_PROJECT, else that of `.greenroom`, else the only one that the key
 /// sees. Throws usage_error naming the choice.
