@@ -453,12 +453,16 @@ void add_session_commands(command_set& set) {
   add_session_word(*made, *word);
 
   word = std::make_shared<std::string>();
-  made = set.add(set.root, "use", "Let this directory stand for a session",
-                 [word](invocation& now) -> asio::awaitable<int> {
-                   auto session = co_await now.session(*word);
-                   use(now, session);
-                   co_return exit_code::done;
-                 });
+  made = set.add(
+    set.root, "use", "Let this directory stand for a session",
+    [word](invocation& now) -> asio::awaitable<int> {
+      auto session = co_await now.session(*word);
+      use(now, session);
+      if (now.options.how_to_print().format != output_format::as_table)
+        now.show({{"project_id", session.project}, {"session_id", session.id}},
+                 {}, "session_id");
+      co_return exit_code::done;
+    });
   add_session_word(*made, *word)->required();
 
   word = std::make_shared<std::string>();

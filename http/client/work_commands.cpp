@@ -2,9 +2,11 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/event_types.hpp"
 #include "http/client/plan.hpp"
 #include <CLI/CLI.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -26,6 +28,7 @@ asio::awaitable<int> status(invocation& now, const std::string& word) {
 }
 
 asio::awaitable<int> diff(invocation& now, const std::string& word) {
+  now.refuse_json("it prints a diff; `greenroom status --json` has numbers");
   auto session = co_await now.session(word);
   auto target = session.path() + "/diff";
   auto text = co_await now.api.text(std::move(target));
@@ -33,10 +36,30 @@ asio::awaitable<int> diff(invocation& now, const std::string& word) {
   co_return exit_code::done;
 }
 
-asio::awaitable<int> log(invocation& now, const std::string& word) {
-  auto session = co_await now.session(word);
-  auto target = session.path() + "/timeline";
+struct log_options {
+  std::string session;
+  std::string types;
+  std::size_t limit = 0; // 0: none
+};
+
+// All but what commands print, of which there may be gigabytes.
+std::string types_but_output() {
+  std::string result;
+  for (auto type : event_types)
+    if (type != "exec.output")
+      result += (result.empty() ? "" : ",") + std::string{type};
+  return result;
+}
+
+asio::awaitable<int> log(invocation& now, const log_options& options) {
+  auto session = co_await now.session(options.session);
+  auto target =
+    session.path() + "/timeline?types="
+    + escaped(options.types.empty() ? types_but_output() : options.types);
   auto events = co_await get_all(now.api, std::move(target), "events");
+  if (options.limit != 0 && events.size() > options.limit)
+    events.erase(events.begin(),
+                 events.end() - static_cast<std::ptrdiff_t>(options.limit));
   auto in_data = [](column of_data) {
     of_data.text = [text = std::move(of_data.text)](const json& event) {
       return text(event.value("data", json::object()));
@@ -161,10 +184,15 @@ void add_work_commands(command_set& set) {
                  [word](auto& now) { return diff(now, *word); });
   made->add_option("session", *word, what_session);
 
-  word = std::make_shared<std::string>();
+  auto logged = std::make_shared<log_options>();
   made = set.add(set.root, "log", "What has happened in a session",
-                 [word](auto& now) { return log(now, *word); });
-  made->add_option("session", *word, what_session);
+                 [logged](auto& now) { return log(now, *logged); });
+  made->add_option("session", logged->session, what_session);
+  made->add_option("--types", logged->types,
+                   "Only these, as exec.exited,git.pushed; else all but "
+                   "exec.output");
+  made->add_option("-n,--limit", logged->limit, "Only the last so many")
+    ->check(CLI::PositiveNumber);
 
   auto options = std::make_shared<checkin_options>();
   made = set.add(set.root, "checkin", "Commit, push and end a session",

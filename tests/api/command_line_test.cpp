@@ -485,7 +485,123 @@ TEST_CASE("one field of JSON is named by a word") {
   CHECK(json::parse(user.out({"show", "--json", "x"}))["id"] == id);
   CHECK(json::parse(user.out({"--json", "id", "list"})).size() == 1);
   CHECK(user.run({"list", "--json", "id", "more"}).exit_code == 2);
-  CHECK(user.run({"list", "--json=id,stauts"}).err.empty()); // no terminal
+  CHECK_THAT(user.run({"list", "--json=id,stauts"}).err,
+             Catch::Contains("no field \"stauts\" here, but "));
+  CHECK(user.run({"list", "--json=id"}).err.empty());
+}
+
+TEST_CASE("a command without JSON says so, and what has it") {
+  node_process node;
+  terminal_user user{node};
+  const auto id = first_line(user.out({"create", "x", "-p", "demo", "-q"}));
+  for (auto& words : std::vector<std::vector<std::string>>{
+         {"diff", "x", "--json"},
+         {"logs", "x", "-o", "json"},
+         {"exec", "x", "--json", "-c", "ls"},
+         {"run", "-p", "demo", "--json", "-c", "ls"}}) {
+    auto refused = user.run(words);
+    INFO(words[0] << refused.err);
+    CHECK(refused.exit_code == 2);
+    CHECK(refused.out.empty());
+    CHECK_THAT(refused.err, Catch::Contains("prints no JSON: "));
+  }
+  CHECK(json::parse(user.out({"exec", "x", "-d", "--json", "-c", "ls"}))
+          .contains("exec_id"));
+  CHECK(json::parse(user.out({"use", "x", "--json"}))["session_id"] == id);
+  CHECK(json::parse(user.out({"clone", "x", "made", "--json"}))["directory"]
+        == "made");
+  CHECK(user.out({"clone", "x", "again", "-q"}) == "again\n");
+  CHECK_NOTHROW(json::parse(user.run({"--json", "config", "check"}).out));
+}
+
+TEST_CASE("commands, reviews and keys are meant by a prefix of their ids") {
+  node_process node;
+  terminal_user user{node};
+  user.out({"create", "x", "-p", "demo", "-q", "--use"});
+  auto started =
+    first_line(user.out({"exec", "-d", "-c", "echo hi; sleep 600"}));
+  await("its output", [&] {
+    return user.out({"logs", "x", started.substr(0, 10)}) == "hi\n";
+  });
+  CHECK(user.out({"kill", started.substr(0, 10), "-q"}) == started + '\n');
+  CHECK(user.run({"kill", "x", "zz"}).exit_code == 3);
+
+  user.out({"exec", "-c", "echo new > new.txt"});
+  user.out({"checkin"});
+  // Two projects are there, and none is named.
+  const auto review = first_line(user.out({"reviews", "-q"}));
+  CHECK_THAT(user.out({"reviews"}), Catch::Contains("PROJECT"));
+  CHECK(user.out({"reviews", "show", "-q", review}) == review + '\n');
+  CHECK(user.out({"reviews", "show", "-q", review.substr(0, 10)})
+        == review + '\n');
+  CHECK(user.run({"reviews", "show", "none"}).exit_code == 3);
+
+  user.out({"keys", "create", "bob"});
+  const auto key = first_line(user.out({"keys", "-q"}));
+  CHECK_THAT(user.run({"keys", "revoke", "-y", key.substr(0, 10)}).err,
+             Catch::Contains(key + " is revoked"));
+  CHECK(user.run({"keys", "revoke", "-y", "zz"}).exit_code == 3);
+}
+
+TEST_CASE("help is had of one command, and a slip of the keyboard is seen") {
+  const terminal_user user{1, "k"}; // no server is asked
+  CHECK(user.out({"help", "reviews", "wait"})
+        == user.out({"reviews", "wait", "--help"}));
+  CHECK(json::parse(user.out({"help", "reviews", "wait", "--json"}))["name"]
+        == "wait");
+  CHECK(user.out({"version"}) == user.out({"--version"}));
+  struct {
+    std::vector<std::string> words;
+    const char* meant;
+  } const slips[] = {{{"lsit"}, "\"lsit\", did you mean \"list\"?"},
+                     {{"-p", "demo", "exce"}, "mean \"exec\"?"},
+                     {{"help", "shwo"}, "mean \"show\"?"},
+                     {{"reviews", "aprove", "r"}, "mean \"approve\"?"},
+                     {{"rescue", "lits"}, "mean \"list\"?"},
+                     {{"frobnicate"}, "command \"frobnicate\"\n"}};
+  for (auto& [words, meant] : slips) {
+    auto result = user.run(words);
+    INFO(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK_THAT(result.err, Catch::Contains(meant));
+  }
+}
+
+TEST_CASE("a session's log is short where its commands have printed much") {
+  node_process node;
+  terminal_user user{node};
+  user.out({"create", "x", "-p", "demo", "-q", "--use"});
+  user.out({"exec", "-c", "seq 1000"});
+  auto types = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"log", "--json=type"});
+    std::set<std::string> found;
+    for (auto& one : json::parse(user.out(std::move(words))))
+      found.insert(one["type"].get<std::string>());
+    return found;
+  };
+  auto all = types({});
+  CHECK(all.contains("exec.exited"));
+  CHECK_FALSE(all.contains("exec.output"));
+  CHECK(types({"--types", "exec.output"})
+        == std::set<std::string>{"exec.output"});
+  CHECK(types({"-n", "1"}) == std::set<std::string>{"exec.exited"});
+}
+
+TEST_CASE("who waits, or may only watch, is told") {
+  node_process node{{.set = {"exec.max_concurrent=1"}}};
+  terminal_user user{node};
+  user.out({"create", "x", "-p", "demo", "-q", "--use"});
+  CHECK(user.run({"exec", "-d", "-c", "sleep 600"}).err.empty());
+  CHECK_THAT(user.run({"exec", "-d", "-c", "ls"}).err,
+             Catch::Contains("the command waits until others have ended"));
+  CHECK_THAT(user.run({"exec", "-d", "-c", "ls"}).err,
+             Catch::Contains("1 waits before it"));
+  const auto key = user.out({"keys", "create", "-q", "ada", "--scope",
+                             "sessions:read", "--scope", "projects:read"});
+  const terminal_user ada{node, node.port(), first_line(key)};
+  auto refused = ada.run({"forward", "x", "8080"});
+  CHECK(refused.exit_code == 4);
+  CHECK_THAT(refused.err, Catch::Contains("may only read"));
 }
 
 TEST_CASE("the environment's project is meant where none is named") {
