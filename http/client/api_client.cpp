@@ -115,7 +115,7 @@ std::string in_ascii(const std::string& text) {
 void find_bad_text(const json& in, const std::string& name) {
   auto check = [&](const std::string& text) {
     if (!is_utf8(text))
-      throw usage_error((name.empty() ? "an argument" : name)
+      throw usage_error((name.empty() ? "an argument" : in_options(name))
                         + " is not UTF-8: " + in_ascii(text));
   };
   if (in.is_string())

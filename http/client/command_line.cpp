@@ -195,7 +195,8 @@ int tell(const std::exception_ptr& what, const std::string& command) {
     say_error(e.what());
     return exit_code::usage;
   } catch (const api_error& e) {
-    say_error(e.what());
+    const auto as_it_is = command == "greenroom api";
+    say_error(as_it_is ? e.what() : in_options(e.what()));
     if (auto help = what_helps(e, command); !help.empty())
       say("  " + help);
     return e.exit_code();

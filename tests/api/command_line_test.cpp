@@ -786,7 +786,7 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"run", "-p", "demo", "-t", "--", "ls"}, 2, "needs a terminal");
   check(user, {"shell", "x"}, 2, "`greenroom exec SESSION -- COMMAND`");
   check(user, {"run", "-p", "demo", "--", "\xff"}, 2, "not UTF-8");
-  check(user, {"checkin", "x", "-m", "\xff"}, 2, "commit_message");
+  check(user, {"checkin", "x", "-m", "\xff"}, 2, "--message is not");
   CHECK(json::parse(user.out({"list", "--all", "--json"})).size() == 1);
   check(user, {"end", "x"}, 2, "--yes");
   user.out({"end", "x", "--yes"});

@@ -120,3 +120,12 @@ TEST_CASE("an id is meant by a prefix that no other has") {
   CHECK(match_id(rows, "exec_id", "none") == "none");
   CHECK_THROWS_AS(match_id(rows, "exec_id", "ab"), usage_error);
 }
+
+TEST_CASE("fields of the API are told as options") {
+  CHECK(in_options("from_ref needs new_branch")
+        == "--from needs the new branch");
+  CHECK(in_options("until must be a, not my_from_ref or from_refs")
+        == "--for must be a, not my_from_ref or from_refs");
+  CHECK(in_options("nothing of it lasts until noon")
+        == "nothing of it lasts until noon");
+}
