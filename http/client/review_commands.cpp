@@ -178,9 +178,9 @@ CLI::App* add_listing(command_set& set) {
   auto* reviews =
     set.add(set.root, "reviews",
             "Reviews of what was checked in: list, diff, approve", show);
-  reviews->add_option("--status", *status,
-                      "Only those of this status: queued, running, approved, "
-                      "rejected, merged, conflict, stale or failed");
+  reviews->add_option("--status", *status, "Only those of this status")
+    ->check(CLI::IsMember({"queued", "running", "approved", "rejected",
+                           "merged", "conflict", "stale", "failed"}));
   reviews->add_flag("-w,--watch", *watch, "Go on, and show what changes");
   set.add(*reviews, "list", "Newest first; without -p of all projects", show);
   return reviews;

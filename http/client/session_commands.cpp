@@ -120,9 +120,10 @@ void add_create(command_set& set) {
                  "When it ends by itself, e.g. 90m, 24h, 7d; else as the "
                  "server is set, 24h if it is not")
     ->check(form::duration);
-  made->add_option("--on-expire", options->on_expire,
-                   "What becomes of the work then, rescue or checkin; else "
-                   "rescue");
+  made
+    ->add_option("--on-expire", options->on_expire,
+                 "What becomes of the work then; else rescue")
+    ->check(CLI::IsMember({"rescue", "checkin"}));
   made->add_option("--slug", options->slug, "A name for the feature");
   made
     ->add_option("--preview-port", options->preview_port,
@@ -212,9 +213,9 @@ void add_list(command_set& set) {
   made->alias("ls");
   made->add_flag("-a,--all", options->all, "Also those that are over");
   made->add_flag("-w,--watch", options->watch, "Go on, and show what changes");
-  made->add_option("--status", options->status,
-                   "Only those of this status: creating, active, checking_in, "
-                   "ended, expired, terminated or failed");
+  made->add_option("--status", options->status, "Only those of this status")
+    ->check(CLI::IsMember({"creating", "active", "checking_in", "ended",
+                           "expired", "terminated", "failed"}));
   made->add_option("-l,--label", options->labels, "Only those with NAME=VALUE")
     ->allow_extra_args(false);
 }

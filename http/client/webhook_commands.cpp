@@ -201,7 +201,8 @@ void add_webhook_commands(command_set& set) {
               [status](invocation& now, const std::string& id) {
                 return deliveries(now, id, *status);
               })
-    ->add_option("--status", *status, "pending, delivered or failed");
+    ->add_option("--status", *status, "Only those of this status")
+    ->check(CLI::IsMember({"pending", "delivered", "failed"}));
   auto delivery = std::make_shared<std::string>();
   add_for_one(set, *hooks, "redeliver",
               "Send a delivery again, or all that failed",
