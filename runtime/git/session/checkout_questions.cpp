@@ -41,15 +41,19 @@ constexpr std::size_t max_unpublished = 100;
 
 // In words what an end would keep under rescue refs, beside the branch and what
 // is not committed.
-ordered_json unpublished(const std::string& branch,
-                         const git::checkout_state& now,
-                         const git::mirror& mirror) {
+ordered_json names_to_keep(const std::string& branch,
+                           const git::checkout_state& now,
+                           const git::mirror& mirror) {
   if (!now.named)
     return nullptr;
   auto others = *now.named;
-  std::erase_if(others, [own = "heads/" + branch](const auto& one) {
-    return one.name == own;
-  });
+  // A clone has all the upstream's tags: these need no look at the history.
+  std::erase_if(others,
+                [&, upstream = mirror.upstream_refs()](const auto& one) {
+                  const auto same = upstream.find(one.name);
+                  return one.name == "heads/" + branch
+                         || (same != upstream.end() && same->second == one.id);
+                });
   auto words = ordered_json::array();
   if (others.empty())
     return words;
@@ -116,7 +120,7 @@ std::string git_service::state(const ask_checkout& request) {
     {"behind", or_null(now.behind)},
     {"dirty_files", now.dirty_files},
     {"operation", or_null(now.operation)},
-    {"unpublished", unpublished(request.session.branch, now, mirror)}};
+    {"unpublished", names_to_keep(request.session.branch, now, mirror)}};
   return text_of(answer);
 }
 
