@@ -250,7 +250,9 @@ void add_exec(command_set& set) {
   made->footer(
     "Its output is shown live, its exit code is ours; 128+n for signal n, 124 "
     "for\na time-out, 125 where what became of it is not known. Ctrl-C sends "
-    "INT, a\nsecond one cancels it. A broken connection loses nothing.\n"
+    "INT, a\nsecond one cancels it. A broken connection loses nothing; after "
+    "ten minutes\nwithout the server 69, with the command that shows the "
+    "rest.\n"
     "Examples:\n  greenroom exec fix-login -- make test\n"
     "  tar c src | greenroom exec -i fix-login -- tar x\n"
     "  greenroom exec -it fix-login -- vim README.md");

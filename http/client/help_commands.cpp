@@ -40,7 +40,7 @@ bool json_is_wanted(const command_set& set) {
 }
 
 // Of all, or of the command that the words name.
-int help(const command_set& set, const std::vector<std::string>& words) {
+int tell_help(const command_set& set, const std::vector<std::string>& words) {
   const CLI::App* of = &set.root;
   std::string name = "greenroom";
   for (auto& word : words) {
@@ -75,7 +75,7 @@ void add_help(command_set& set) {
                        {});
   made->add_option("command", *words, "Else all");
   made->callback([&set, words] {
-    set.chosen_local = [&set, words] { return help(set, *words); };
+    set.chosen_local = [&set, words] { return tell_help(set, *words); };
   });
   made = set.add(set.root, "version", "The version of this program", {});
   made->callback(
