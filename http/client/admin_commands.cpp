@@ -3,6 +3,7 @@
 
 #include "http/client/errors.hpp"
 #include "http/client/forms.hpp"
+#include "http/client/id_choice.hpp"
 #include "http/client/key_prompt.hpp"
 #include "http/client/node_commands.hpp"
 
@@ -124,16 +125,20 @@ asio::awaitable<int> create_key(invocation& now, const key_options& options) {
     body["projects"] = options.projects;
   std::string target = "/keys";
   auto one = co_await now.api.post(std::move(target), std::move(body));
-  if (now.options.how_to_print().format == output_format::as_json) {
+  const auto format = now.options.how_to_print().format;
+  if (format == output_format::as_json) {
     now.show(one, {});
     co_return exit_code::done;
   }
-  say("key " + one.value("id", "") + ", shown this once:");
+  if (format == output_format::as_table)
+    say("key " + one.value("id", "") + ", shown this once:");
   print(one.value("key", "") + "\n");
   co_return exit_code::done;
 }
 
-asio::awaitable<int> revoke_key(invocation& now, const std::string& id) {
+asio::awaitable<int> revoke_key(invocation& now, const std::string& word) {
+  std::string list = "/keys";
+  auto id = co_await choose_id(now.api, std::move(list), "keys", word);
   now.confirm("Whoever uses key " + id + " is shut out at once. Revoke it?");
   std::string method = "DELETE";
   auto target = "/keys/" + escaped(id);
@@ -267,7 +272,7 @@ void add_keys(command_set& set) {
   set
     .add(*made, "revoke", "Revoke a key at once",
          [id](invocation& now) { return revoke_key(now, *id); })
-    ->add_option("key", *id, "The key's id")
+    ->add_option("key", *id, "The key's id, or a prefix of it")
     ->required();
 }
 

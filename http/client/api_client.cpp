@@ -3,6 +3,7 @@
 #include "http/client/backoff.hpp"
 #include "http/client/errors.hpp"
 #include "http/client/printable.hpp"
+#include "http/client/printing.hpp"
 #include "http/wire/dial.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/utf8.hpp"
@@ -31,6 +32,9 @@ constexpr milliseconds step_limit{60'000};
 constexpr milliseconds answer_limit{130'000};
 
 constexpr milliseconds look_period{250};
+
+/// A server that is started anew is back before that.
+constexpr milliseconds silent_wait{5'000};
 
 constexpr const char* tls_help =
   "a server without TLS has an http:// address; GREENROOM_CA_FILE or --ca-file "
@@ -111,7 +115,7 @@ std::string in_ascii(const std::string& text) {
 void find_bad_text(const json& in, const std::string& name) {
   auto check = [&](const std::string& text) {
     if (!is_utf8(text))
-      throw usage_error((name.empty() ? "an argument" : name)
+      throw usage_error((name.empty() ? "an argument" : in_options(name))
                         + " is not UTF-8: " + in_ascii(text));
   };
   if (in.is_string())
@@ -247,6 +251,34 @@ asio::awaitable<void> api_client::begin(wire::client_connection& on,
     co_await on.read_head(answer_limit);
   while (on.head().status < 200 && on.head().status != 101);
   answered_ = true;
+  told_ = false;
+}
+
+void api_client::wait_for_long(std::string way_back,
+                               std::chrono::seconds longest) {
+  way_back_ = std::move(way_back);
+  patience_ = longest;
+  tells_ = true;
+}
+
+bool api_client::may_wait(clock::time_point since) {
+  const auto waited = clock::now() - since;
+  if (waited >= patience_)
+    return false;
+  if (tells_ && waited >= silent_wait && !std::exchange(told_, true))
+    say("greenroom: the connection is lost; trying again for "
+        + std::to_string(
+          std::chrono::duration_cast<std::chrono::minutes>(patience_).count())
+        + " minutes");
+  return true;
+}
+
+unreachable_server api_client::give_up(const std::string& problem) {
+  patience_ = reconnect_timeout;
+  tells_ = false;
+  if (way_back_.empty())
+    return unreachable_server{problem};
+  return unreachable_server{problem, way_back_};
 }
 
 asio::awaitable<reply> api_client::send_once(const request& what, bool fresh,
@@ -274,7 +306,7 @@ asio::awaitable<reply> api_client::send(request what) {
   // Once it may have arrived, only what does no harm twice goes again.
   const auto repeatable = what.repeatable || what.method == "POST"
                           || what.method == "GET" || what.method == "HEAD";
-  const auto until = clock::now() + reconnect_timeout;
+  const auto since = clock::now();
   backoff pause{io_};
   for (bool fresh = false;; fresh = true) {
     bool connected = false;
@@ -283,8 +315,14 @@ asio::awaitable<reply> api_client::send(request what) {
     try {
       auto answer = co_await send_once(what, fresh, connected);
       auto wait = repeatable ? retry_after(answer) : std::nullopt;
-      if (!wait || clock::now() + *wait >= until)
+      if (!wait)
         co_return answer;
+      if (clock::now() + *wait >= since + patience_ || !may_wait(since)) {
+        if (tells_ && answer.status >= 500) // a proxy's, or of one that starts
+          throw give_up(server_.at.url() + " answers "
+                        + std::to_string(answer.status));
+        co_return answer;
+      }
       least = *wait;
     } catch (const wire::lost& e) {
       problem = server_.at.url() + " gave no answer: " + e.what();
@@ -301,9 +339,8 @@ asio::awaitable<reply> api_client::send(request what) {
         throw;
       problem = e.what();
     }
-    if (!problem.empty()
-        && (clock::now() >= until || (connected && !repeatable)))
-      throw unreachable_server(problem);
+    if (!problem.empty() && ((connected && !repeatable) || !may_wait(since)))
+      throw give_up(problem);
     co_await pause.wait(least);
   }
 }
@@ -372,6 +409,7 @@ api_client::open_socket(std::string target) {
     auto made = co_await wire::open_web_socket(
       io_, std::move(socket), std::move(trust), std::move(head));
     answered_ = true;
+    told_ = false;
     co_return made;
   } catch (const wire::upgrade_refused& e) {
     status = e.status();

@@ -10,6 +10,7 @@
 // Owned by the command that runs; for its event loop's thread.
 #pragma once
 
+#include "http/client/errors.hpp"
 #include "http/client/server_choice.hpp"
 #include "http/wire/client_connection.hpp"
 #include "http/wire/web_socket_client.hpp"
@@ -75,6 +76,19 @@ public:
     return server_;
   }
 
+  /// From now on waits for a server that was there as long as somebody may
+  /// watch it, and says so. `way_back` is what would help in one sentence where
+  /// it does not come; empty: as ever.
+  void wait_for_long(std::string way_back,
+                     std::chrono::seconds longest = std::chrono::minutes{10});
+
+  /// Whether to try again where nothing has come since then; says on standard
+  /// error that we do, once.
+  bool may_wait(std::chrono::steady_clock::time_point since);
+
+  /// For who has waited in vain; from then on we wait for no long.
+  unreachable_server give_up(const std::string& problem);
+
   /// The answer, whatever its status. Throws unreachable_server.
   asio::awaitable<reply> send(request what);
 
@@ -117,6 +131,10 @@ private:
   std::vector<connection_ptr> idle_;
   std::vector<std::weak_ptr<wire::client_connection>> all_;
   bool answered_ = false;
+  std::chrono::seconds patience_ = reconnect_timeout;
+  bool tells_ = false; // that it waits
+  bool told_ = false;  // since the last answer
+  std::string way_back_;
 };
 
 /// The refusal that an answer is. `body` is its envelope, if it has one.

@@ -194,7 +194,11 @@ asio::awaitable<int> clone(invocation& now, const std::string& word,
     say("cloned into " + directory
         + "; git pull and git push work while the session lives");
   else
-    print(directory + "\n");
+    now.show({{"directory", directory},
+              {"project_id", session.project},
+              {"session_id", session.id},
+              {"branch", in.branch}},
+             {}, "directory");
   co_return exit_code::done;
 }
 
@@ -256,7 +260,11 @@ asio::awaitable<int> checkout(invocation& now, const std::string& word) {
     say("on branch " + in.branch + " of session " + session.id
         + "; git pull and git push work while the session lives");
   else
-    print(in.branch + "\n");
+    now.show({{"branch", in.branch},
+              {"project_id", session.project},
+              {"session_id", session.id},
+              {"remote", remote}},
+             {}, "branch");
   co_return exit_code::done;
 }
 

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cctype>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -110,6 +111,47 @@ void say_error(const std::string& text) {
   say(text);
 }
 
+const CLI::App* innermost(const CLI::App& root) {
+  const auto* at = &root;
+  while (!at->get_subcommands().empty())
+    at = at->get_subcommands().front();
+  return at;
+}
+
+// The word that stands where a command of the one that was parsed could; empty:
+// there is none, or it is not what is wrong.
+std::string word_for_command(const CLI::App& root, const CLI::Error& error) {
+  const auto* at = innermost(root);
+  if ((error.get_name() != "ExtrasError" && error.get_name() != "RequiredError")
+      || at->get_subcommands(nullptr).empty())
+    return {};
+  for (auto& word : root.remaining(true))
+    if (!word.starts_with('-'))
+      return word;
+  return {};
+}
+
+// How many letters are to be put in, left out, exchanged with their neighbour
+// or replaced.
+std::size_t slips_between(const std::string& one, const std::string& other) {
+  std::vector<std::vector<std::size_t>> away(
+    one.size() + 1, std::vector<std::size_t>(other.size() + 1));
+  for (std::size_t i = 0; i <= one.size(); ++i)
+    for (std::size_t j = 0; j <= other.size(); ++j) {
+      if (i == 0 || j == 0) {
+        away[i][j] = i + j;
+        continue;
+      }
+      const auto same = one[i - 1] == other[j - 1] ? 0u : 1u;
+      away[i][j] = std::min(
+        {away[i - 1][j] + 1, away[i][j - 1] + 1, away[i - 1][j - 1] + same});
+      if (i > 1 && j > 1 && one[i - 1] == other[j - 2]
+          && one[i - 2] == other[j - 1])
+        away[i][j] = std::min(away[i][j], away[i - 2][j - 2] + 1);
+    }
+  return away[one.size()][other.size()];
+}
+
 // The command that was parsed, with the words that lead to it.
 std::string command_name(const CLI::App& root) {
   std::string name = "greenroom";
@@ -124,10 +166,7 @@ std::string command_name(const CLI::App& root) {
 // that is not set. It would name nothing, or the session of this directory,
 // which nobody has named.
 std::string empty_argument(const CLI::App& root) {
-  const auto* at = &root;
-  while (!at->get_subcommands().empty())
-    at = at->get_subcommands().front();
-  for (const auto* option : at->get_options())
+  for (const auto* option : innermost(root)->get_options())
     if (option->get_positional()
         && std::ranges::any_of(option->results(), [](const std::string& word) {
              return word.empty();
@@ -156,7 +195,8 @@ int tell(const std::exception_ptr& what, const std::string& command) {
     say_error(e.what());
     return exit_code::usage;
   } catch (const api_error& e) {
-    say_error(e.what());
+    const auto as_it_is = command == "greenroom api";
+    say_error(as_it_is ? e.what() : in_options(e.what()));
     if (auto help = what_helps(e, command); !help.empty())
       say("  " + help);
     return e.exit_code();
@@ -190,10 +230,23 @@ printing common_options::how_to_print() const {
 }
 
 void invocation::tell_unknown_fields(const json& what) const {
-  if (::isatty(STDERR_FILENO) != 1)
-    return;
   if (auto text = unknown_fields(what, options.json_fields); !text.empty())
     say("greenroom: " + text);
+}
+
+void invocation::refuse_json(const std::string& instead) const {
+  if (options.how_to_print().format == output_format::as_json)
+    throw usage_error("this command prints no JSON: " + instead);
+}
+
+asio::awaitable<bool> invocation::may_change() const {
+  std::string target = "/whoami";
+  auto key = co_await api.get(std::move(target));
+  for (auto& scope : key.value("scopes", json::array()))
+    if (scope == "admin" || scope == "sessions:execute"
+        || scope == "projects:execute")
+      co_return true;
+  co_return false;
 }
 
 void invocation::confirm(const std::string& question) const {
@@ -258,6 +311,28 @@ bool command_line::chosen() const noexcept {
   return state_->set.chosen || state_->set.chosen_local;
 }
 
+const CLI::App* command_line::find_command(const CLI::App& of,
+                                           const std::string& name) {
+  for (const auto* one : of.get_subcommands(nullptr))
+    if (one->check_name(name))
+      return one;
+  return nullptr;
+}
+
+std::string command_line::unknown_command(const CLI::App& of,
+                                          const std::string& word) {
+  std::string meant;
+  for (auto least = std::size_t{3};
+       const auto* one : of.get_subcommands(nullptr))
+    if (auto away = slips_between(word, one->get_name());
+        away < least && away < word.size()) {
+      least = away;
+      meant = one->get_name();
+    }
+  return "there is no command \"" + word + '"'
+         + (meant.empty() ? "" : ", did you mean \"" + meant + "\"?");
+}
+
 std::string command_line::fault_text(const CLI::App& root,
                                      const CLI::Error& error) {
   std::string text = error.what();
@@ -268,6 +343,8 @@ std::string command_line::fault_text(const CLI::App& root,
       static_cast<char>(std::tolower(static_cast<unsigned char>(text.front())));
   if (root.get_subcommands().empty() && error.get_name() == "RequiredError")
     text = "no command is given";
+  if (auto word = word_for_command(root, error); !word.empty())
+    text = unknown_command(*innermost(root), word);
   if (takes_words && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
     text += "; the command stands after --, as in `greenroom exec SESSION -- "
             "ls -l`";

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -28,6 +29,20 @@ public:
   /// What is wrong with the words of any command, the node's included, and what
   /// would help.
   static std::string fault_text(const CLI::App& root, const CLI::Error& error);
+
+  /// The command of that name or alias; null: there is none.
+  static const CLI::App* find_command(const CLI::App& of,
+                                      const std::string& name);
+  /// What to say of a word that is no command of `of`, with the one that was
+  /// meant where a slip of the keyboard would do.
+  static std::string unknown_command(const CLI::App& of,
+                                     const std::string& word);
+
+  /// What the help of each command of the client ends with.
+  static constexpr std::string_view shared_options =
+    "As all commands of the client it takes --url, --key-file, --ca-file, -p "
+    "(--project),\n-o (--output), --json, -q and -y, too: see `greenroom "
+    "help`.\n";
 
   /// Whether one of them has been parsed.
   bool chosen() const noexcept;

@@ -47,12 +47,18 @@ struct invocation {
     print(shown(what, columns, how));
     tell_unknown_fields(what);
   }
-  /// Of --json, to a person: a misspelt name would else be null without a word.
-  /// Some fields are there only sometimes, which programs know.
+  /// Of --json: a misspelt name would else be null without a word.
   void tell_unknown_fields(const json& what) const;
   /// Asks before what cannot be undone. Throws usage_error where nobody can be
   /// asked and --yes is not given, command_failed where the answer is no.
   void confirm(const std::string& question) const;
+
+  /// For a command that has none; `instead` says what would do. Throws
+  /// usage_error where JSON is wanted.
+  void refuse_json(const std::string& instead) const;
+
+  /// Whether the key may do more than read. Throws what api_client throws.
+  asio::awaitable<bool> may_change() const;
 
   asio::awaitable<session_ref> session(std::string word) const {
     return choose_session(api, options.project, std::move(word));

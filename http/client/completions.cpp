@@ -2,8 +2,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <functional>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace greenroom::http::client {
@@ -39,6 +42,91 @@ std::string names_of(const CLI::App& of) {
   std::string result;
   for (const auto* sub : of.get_subcommands(nullptr))
     result += (result.empty() ? "" : " ") + sub->get_name();
+  return result;
+}
+
+// What it takes where that is fixed: its type ends with {a,b}.
+std::vector<std::string> choices_of(const CLI::Option& option) {
+  const auto type = option.get_type_name();
+  std::vector<std::string> result;
+  auto at = type.find('{');
+  const auto end = type.find('}', at == type.npos ? 0 : at);
+  if (at == type.npos || end == type.npos)
+    return result;
+  while (at < end) {
+    const auto next = std::min(type.find(',', ++at), end);
+    result.push_back(type.substr(at, next - at));
+    at = next;
+  }
+  return result;
+}
+
+// What else stands behind a command than options: commands of its own, or what
+// an argument may be.
+std::string words_of(const CLI::App& of) {
+  auto result = names_of(of);
+  for (const auto* option : of.get_options()) {
+    if (!option->get_positional())
+      continue;
+    auto words = option->check_name("command")
+                   ? names_of(*of.get_parent())
+                   : joined(choices_of(*option), " ");
+    if (!words.empty())
+      result += (result.empty() ? "" : " ") + words;
+  }
+  return result;
+}
+
+// The commands that list what its arguments may be.
+std::vector<std::string> listings_for(const CLI::App& of) {
+  constexpr std::pair<const char*, const char*> listings[] = {
+    {"session", "list"},     {"exec", "ps"},  {"review", "reviews"},
+    {"webhook", "webhooks"}, {"key", "keys"}, {"node", "nodes"}};
+  std::vector<std::string> result;
+  for (auto& [argument, listing] : listings)
+    if (const auto* option = of.get_option_no_throw(argument);
+        option != nullptr && option->get_positional())
+      result.emplace_back(listing);
+  return result;
+}
+
+/// For each command what `line` says of it, where it takes what is listed:
+/// behind a verb alone `word` is whatever comes next.
+std::string
+lines_of_listings(const CLI::App& root,
+                  const std::function<std::string(
+                    const std::string& verb, const std::string& word,
+                    const std::vector<std::string>& listings)>& line) {
+  std::string result;
+  for (const auto* verb : root.get_subcommands(nullptr)) {
+    for (const auto* below : verb->get_subcommands(nullptr))
+      if (auto all = listings_for(*below); !all.empty())
+        result += line(verb->get_name(), below->get_name(), all);
+    if (auto all = listings_for(*verb); !all.empty())
+      result += line(verb->get_name(), {}, all);
+  }
+  return result;
+}
+
+/// For each option of a verb, or a command below it, whose values are fixed
+/// what `line` says of it.
+std::string lines_of_choices(
+  const CLI::App& root,
+  const std::function<std::string(const std::string& verb,
+                                  const std::string& option,
+                                  const std::string& choices)>& line) {
+  std::string result;
+  auto add = [&](const std::string& verb, const CLI::App& of) {
+    for (const auto* option : of.get_options())
+      if (auto all = choices_of(*option); !all.empty())
+        for (auto& name : option->get_lnames())
+          result += line(verb, "--" + name, joined(all, " "));
+  };
+  for (const auto* verb : root.get_subcommands(nullptr)) {
+    add(verb->get_name(), *verb);
+    for (const auto* below : verb->get_subcommands(nullptr))
+      add(verb->get_name(), *below);
+  }
   return result;
 }
 
@@ -78,9 +166,9 @@ valued_options valued(const CLI::App& root) {
 // What bash and zsh do with the words before the cursor is the same, and nearly
 // written alike: what they are called, and how they add to a list, is not.
 constexpr std::string_view bash_head = R"sh(_greenroom() {
-  local now=${COMP_WORDS[COMP_CWORD]} words= verb= waits= last= word
-  local line=${COMP_LINE:0:COMP_POINT}
-  local -a all with=()
+  local now=${COMP_WORDS[COMP_CWORD]} words= verb= sub= waits= last= word
+  local line=${COMP_LINE:0:COMP_POINT} choices= asks= ask
+  local -a all with=() more
   COMPREPLY=()
   [ "$now" != = ] || now=
   read -ra all <<<"$line"
@@ -103,9 +191,13 @@ constexpr std::string_view bash_head = R"sh(_greenroom() {
       @VALUED@) waits=$word ;;
       @GIVEN@) with+=("$word") ;;
       -*) ;;
-      *) [ -n "$verb" ] || verb=$word ;;
+      *) if [ -z "$verb" ]; then verb=$word; else sub=${sub:-$word}; fi ;;
     esac
   done
+  case "$verb ${all[${#all[@]}-1]}" in
+@CHOICES@  esac
+  case "$verb $sub" in
+@LISTINGS@  esac
   case $last in
     @LONG@) waits=${last%%=*} ;;
   esac
@@ -115,15 +207,21 @@ constexpr std::string_view bash_head = R"sh(_greenroom() {
     -o|--output) words="table json name" ;;
     ?*) return ;;
     *)
+      [ -z "$choices" ] || verb=@choices
       case $verb in
+        @choices) words=$choices asks= ;;
         '') words="@COMMANDS@" ;;
 )sh";
 
 constexpr std::string_view bash_tail = R"sh(      esac
       case $now in
         -*) words="$words @OPTIONS@" ;;
-        *) [ -z "$verb" ] ||
-          words="$words $(greenroom "${with[@]}" list -q 2>/dev/null </dev/null)" ;;
+        *)
+          for ask in $asks; do
+            more=()
+            [ "$ask" != ps ] || more=(--all ${sub:+"$sub"})
+            words="$words $(greenroom "${with[@]}" "$ask" "${more[@]}" -q 2>/dev/null </dev/null)"
+          done ;;
       esac ;;
   esac
   while read -r word; do
@@ -140,8 +238,8 @@ complete -o default -F _greenroom greenroom
 // is the function; read by `source` it has to say so itself.
 constexpr std::string_view zsh_head = R"sh(#compdef greenroom
 _greenroom() {
-  local -a known subs flags with
-  local verb waits word
+  local -a known subs flags with choices asks more ids
+  local verb sub waits word ask
   integer i
   known=(
 @KNOWN@  )
@@ -157,9 +255,13 @@ _greenroom() {
       (@VALUED@) waits=$word ;;
       (@GIVEN@) with+=("$word") ;;
       (-*) ;;
-      (*) [[ -n $verb ]] || verb=$word ;;
+      (*) if [[ -z $verb ]]; then verb=$word; else sub=${sub:-$word}; fi ;;
     esac
   done
+  case "$verb ${words[CURRENT-1]}" in
+@CHOICES@  esac
+  case "$verb $sub" in
+@LISTINGS@  esac
   case $verb in
 )sh";
 
@@ -174,12 +276,19 @@ constexpr std::string_view zsh_tail = R"sh(  esac
     (-o|--output) compadd -- table json name ;;
     (?*) _files ;;
     (*)
-      if [[ ${words[CURRENT]} == -* ]]; then
+      if (( $#choices )); then
+        compadd -- $choices
+      elif [[ ${words[CURRENT]} == -* ]]; then
         compadd -- $flags @OPTIONS@
       elif [[ -z $verb ]]; then
         _describe command known
       else
-        compadd -- $subs ${(f)"$(greenroom "${with[@]}" list -q 2>/dev/null </dev/null)"}
+        for ask in $asks; do
+          more=()
+          [[ $ask != ps ]] || more=(--all $sub)
+          ids+=(${(f)"$(greenroom "${with[@]}" $ask $more -q 2>/dev/null </dev/null)"})
+        done
+        compadd -- $subs $ids
         _files
       fi ;;
   esac
@@ -193,16 +302,18 @@ fi
 )sh";
 
 // fish has a condition for each word that it offers. `__greenroom_line verb`
-// prints the command, without an argument what says which server and project.
+// prints the command, `sub` the word after it, without an argument what says
+// which server and project.
 constexpr std::string_view fish_head = R"sh(function __greenroom_line
     set -l line (commandline -opc)
     set -e line[1]
     set -l waits
     set -l verb
+    set -l sub
     for word in $line
         if test -n "$waits"
             contains -- $waits @SHOWS@
-            or test "$argv" = verb
+            or test -n "$argv"
             or printf '%s\n' $waits $word
             set waits
             continue
@@ -211,22 +322,32 @@ constexpr std::string_view fish_head = R"sh(function __greenroom_line
             case @VALUED@
                 set waits $word
             case @GIVEN@
-                test "$argv" = verb
+                test -n "$argv"
                 or printf '%s\n' $word
             case '-*'
             case '*'
-                test -n "$verb"
-                or set verb $word
+                if test -z "$verb"
+                    set verb $word
+                else if test -z "$sub"
+                    set sub $word
+                end
         end
     end
     test "$argv" != verb
     or printf '%s\n' $verb
+    test "$argv" = sub
+    and test -n "$sub"
+    and printf '%s\n' $sub
 end
 function __greenroom_needs_command
     test -z (__greenroom_line verb)
 end
 function __greenroom_seen_command_from
     contains -- (__greenroom_line verb) $argv
+end
+function __greenroom_sub
+    test (__greenroom_line verb) = $argv[1]
+    and contains -- (__greenroom_line sub) $argv[2..]
 end
 function __greenroom_ask
     greenroom (__greenroom_line) $argv -q 2>/dev/null </dev/null
@@ -287,8 +408,8 @@ std::string value_for_fish(const CLI::Option& option) {
     return "";
   if (option.check_lname("project"))
     return " -x -a '(__greenroom_ask projects)'";
-  if (option.check_lname("output"))
-    return " -x -a 'table json name'";
+  if (auto choices = choices_of(option); !choices.empty())
+    return " -x -a '" + joined(choices, " ") + '\'';
   return option.get_type_name() == "FILE" ? " -r -F" : " -r";
 }
 
@@ -308,8 +429,24 @@ std::string options_for_fish(const CLI::App& of, const std::string& when) {
   return result;
 }
 
-bool takes_session(const CLI::App& command) {
-  return command.get_option_no_throw("session") != nullptr;
+std::string listings_for_fish(const CLI::App& root) {
+  return lines_of_listings(root, [](const std::string& verb,
+                                    const std::string& word,
+                                    const std::vector<std::string>& listings) {
+    auto when = word.empty() ? "'__greenroom_seen_command_from " + verb
+                             : "'__greenroom_sub " + verb + ' ' + word;
+    std::string result;
+    for (auto& listing : listings)
+      result +=
+        "complete -c greenroom -n " + when + "' -a '(__greenroom_ask " + listing
+        + (listing == "ps" ? " --all (__greenroom_line sub)" : "") + ")'\n";
+    return result;
+  });
+}
+
+// In bash's and zsh's cases, whose patterns are alike.
+std::string pattern_of(const std::string& verb, const std::string& word) {
+  return word.empty() ? '\'' + verb + " '*" : '\'' + verb + ' ' + word + '\'';
 }
 
 } // namespace
@@ -319,10 +456,22 @@ bool takes_value(const CLI::Option& option) {
 }
 
 std::string completion_for_bash(const CLI::App& root) {
-  const auto marks = pattern_marks(root);
+  auto marks = pattern_marks(root);
+  marks.push_back(
+    {"@CHOICES@",
+     lines_of_choices(root, [](auto& verb, auto& option, auto& choices) {
+       return "    " + pattern_of(verb, option) + ") choices=\"" + choices
+              + "\" ;;\n";
+     })});
+  marks.push_back(
+    {"@LISTINGS@",
+     lines_of_listings(root, [](auto& verb, auto& word, auto& listings) {
+       return "    " + pattern_of(verb, word) + ") asks=\""
+              + joined(listings, " ") + "\" ;;\n";
+     })});
   auto result = filled(bash_head, marks);
   for (const auto* sub : root.get_subcommands(nullptr))
-    result += "        " + sub->get_name() + ") words=\"" + names_of(*sub) + ' '
+    result += "        " + sub->get_name() + ") words=\"" + words_of(*sub) + ' '
               + long_options(*sub) + "\" ;;\n";
   return result + filled(bash_tail, marks);
 }
@@ -335,10 +484,22 @@ std::string completion_for_zsh(const CLI::App& root) {
     known += "    "
              + quoted_for_zsh(sub->get_name() + ':' + sub->get_description())
              + '\n';
-    cases += "    (" + sub->get_name() + ") subs=(" + names_of(*sub)
+    cases += "    (" + sub->get_name() + ") subs=(" + words_of(*sub)
              + ") flags=(" + long_options(*sub) + ") ;;\n";
   }
   marks.push_back({"@KNOWN@", known});
+  marks.push_back(
+    {"@CHOICES@",
+     lines_of_choices(root, [](auto& verb, auto& option, auto& choices) {
+       return "    (" + pattern_of(verb, option) + ") choices=(" + choices
+              + ") ;;\n";
+     })});
+  marks.push_back(
+    {"@LISTINGS@",
+     lines_of_listings(root, [](auto& verb, auto& word, auto& listings) {
+       return "    (" + pattern_of(verb, word) + ") asks=("
+              + joined(listings, " ") + ") ;;\n";
+     })});
   return filled(zsh_head, marks) + cases + filled(zsh_tail, marks);
 }
 
@@ -354,7 +515,6 @@ std::string completion_for_fish(const CLI::App& root) {
     return "complete -c greenroom" + when + " -a " + sub.get_name() + " -d "
            + quoted_for_fish(sub.get_description()) + '\n';
   };
-  std::string of_sessions;
   for (const auto* sub : root.get_subcommands(nullptr)) {
     const auto seen = " -n '__greenroom_seen_command_from " + sub->get_name();
     result += add(*sub, " -n __greenroom_needs_command");
@@ -365,11 +525,11 @@ std::string completion_for_fish(const CLI::App& root) {
         options_for_fish(*below, seen + "; and __fish_seen_subcommand_from "
                                    + below->get_name() + '\'');
     }
-    if (takes_session(*sub))
-      of_sessions += ' ' + sub->get_name();
+    const auto below = sub->get_subcommands(nullptr).empty();
+    if (auto words = words_of(*sub); below && !words.empty())
+      result += "complete -c greenroom" + seen + "' -a '" + words + "'\n";
   }
-  return result + "complete -c greenroom -n '__greenroom_seen_command_from"
-         + of_sessions + "' -a '(__greenroom_ask list)'\n";
+  return result + listings_for_fish(root);
 }
 
 } // namespace greenroom::http::client

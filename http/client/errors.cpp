@@ -1,6 +1,7 @@
 #include "http/client/errors.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <iterator>
 
 namespace greenroom::http::client {
@@ -42,6 +43,9 @@ constexpr client_advice advice_of_client[] = {
   {"NOT_FOUND", "route not found",
    "is the URL the server's own, without a path? `greenroom api GET "
    "/openapi.json` has every route"},
+  {"NOT_FOUND", "",
+   "check the id; `greenroom projects`, `greenroom list --all` and `greenroom "
+   "reviews` list what there is"},
   {"SESSION_EXISTS", "",
    "`greenroom list` shows who has the places, `greenroom end SESSION` ends "
    "one; an administrator may raise max_active_sessions"},
@@ -64,6 +68,7 @@ constexpr client_advice advice_of_client[] = {
    "`greenroom logs SESSION EXEC` shows what it has printed"},
   {"CONFLICT", "the exec has no terminal",
    "`greenroom logs -f SESSION EXEC` shows what it prints"},
+  {"CONFLICT", "", "look at it again: how it is now does not allow this"},
   {"TIMEOUT", "",
    "it may be done all the same: `greenroom list` and `greenroom ps SESSION` "
    "show how things are, then try again"},
@@ -79,7 +84,40 @@ constexpr client_advice advice_of_client[] = {
    "what the server lacks"},
 };
 
+struct field_option {
+  std::string_view field;
+  std::string_view option;
+};
+
+constexpr field_option options_of_fields[] = {
+  {"expires_in", "the duration"},      {"from_ref", "--from"},
+  {"on_expire", "--on-expire"},        {"feature_slug", "--slug"},
+  {"new_branch", "the new branch"},    {"preview_port", "--preview-port"},
+  {"skip_review", "--skip-review"},    {"auto_merge", "--merge"},
+  {"commit_message", "--message"},     {"until must", "--for must"},
+  {"GET /nodes", "`greenroom nodes`"},
+};
+
+bool is_of_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
+
 } // namespace
+
+std::string in_options(std::string sentence) {
+  for (auto& [field, option] : options_of_fields)
+    for (auto at = sentence.find(field); at != sentence.npos;
+         at = sentence.find(field, at)) {
+      const auto end = at + field.size();
+      const auto alone =
+        (at == 0 || !is_of_word(sentence[at - 1]))
+        && (end == sentence.size() || !is_of_word(sentence[end]));
+      if (alone)
+        sentence.replace(at, field.size(), option);
+      at += alone ? option.size() : field.size();
+    }
+  return sentence;
+}
 
 std::string_view api_error::next_step() const noexcept {
   auto found =

@@ -69,6 +69,10 @@ private:
   std::chrono::milliseconds retry_after_;
 };
 
+/// A sentence of the API's with options of the command line in the place of
+/// fields of bodies and queries.
+std::string in_options(std::string sentence);
+
 /// Nothing that speaks HTTP answers there, or it stopped to.
 class unreachable_server : public std::runtime_error {
 public:

@@ -7,6 +7,8 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <chrono>
+#include <optional>
 #include <utility>
 
 namespace greenroom::http::client {
@@ -15,6 +17,9 @@ namespace {
 
 // The server breaks a silence every 5 s.
 constexpr std::chrono::seconds longest_silence{20};
+
+/// A server that is started anew is back before that.
+constexpr std::chrono::seconds silent_loss{5};
 
 class events_reader {
 public:
@@ -40,6 +45,8 @@ public:
       }
       if (over_)
         co_return;
+      if (was_there_)
+        tell_loss();
       co_await pause_.wait(least_);
     }
   }
@@ -53,6 +60,14 @@ private:
       say(std::string{"greenroom: "} + why.what() + "; trying again");
   }
 
+  void tell_loss() {
+    const auto now = std::chrono::steady_clock::now();
+    if (!lost_since_)
+      lost_since_ = now;
+    else if (now - *lost_since_ >= silent_loss && !std::exchange(told_, true))
+      say("greenroom: the connection is lost; trying again");
+  }
+
   asio::awaitable<void> read_once() {
     request what;
     what.target = target_;
@@ -62,6 +77,8 @@ private:
     what.headers.add("Accept", "text/event-stream");
     auto stream = co_await api_.open(std::move(what));
     was_there_ = true;
+    told_ = false;
+    lost_since_.reset();
     over_ = stream->status() == 204;
     events_.restart();
     while (!over_) {
@@ -92,7 +109,8 @@ private:
   backoff pause_;
   std::chrono::milliseconds least_{0}; // of the next pause
   bool was_there_ = false;
-  bool told_ = false; // that it is not yet
+  bool told_ = false; // that it is not there
+  std::optional<std::chrono::steady_clock::time_point> lost_since_;
   bool over_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include "http/client/errors.hpp"
 #include "http/client/follow_exec.hpp"
 #include "http/client/forms.hpp"
+#include "http/client/id_choice.hpp"
 #include "http/client/terminal_client.hpp"
 #include "messages/ids.hpp"
 
@@ -171,12 +172,25 @@ asio::awaitable<json> start_or_fail(invocation& now, session_ref session,
   }
 }
 
+// It prints nothing until others have ended.
+void say_queued(const json& exec) {
+  const auto place = exec.value("queue_position", 1);
+  say("greenroom: the command waits until others have ended: as many run as may"
+      + (place > 1 ? ", and " + std::to_string(place - 1)
+                       + (place > 2 ? " wait" : " waits") + " before it"
+                   : std::string{})
+      + "; `greenroom ps " + exec.value("session_id", "SESSION")
+      + "` shows them");
+}
+
 // `stays` is set where the terminal is left and the command runs on.
 asio::awaitable<int> run_in(invocation& now, session_ref session, json body,
                             exec_options options, session_is whose,
                             bool& stays) {
   auto started = co_await start_or_fail(now, session, std::move(body), whose);
   auto exec_id = started.value("exec_id", "");
+  if (started.value("status", "") == "queued")
+    say_queued(started);
   if (options.detach) {
     // For a script's variable; what else there is to know it can ask for.
     if (now.options.how_to_print().format == output_format::as_table) {
@@ -205,7 +219,15 @@ asio::awaitable<int> run_in_given(invocation& now, session_ref session,
   co_return code;
 }
 
+// The output is the command's own.
+void refuse_json_of_output(const invocation& now, bool detached) {
+  if (!detached)
+    now.refuse_json("with -d it has the command's record, as `greenroom ps "
+                    "--all --json` does");
+}
+
 asio::awaitable<int> exec(invocation& now, const exec_options& options) {
+  refuse_json_of_output(now, options.detach);
   auto body = exec_body(options, now.options.words);
   auto session = co_await now.session(options.session);
   auto code = co_await run_in_given(now, session, std::move(body), options);
@@ -228,7 +250,9 @@ void add_exec(command_set& set) {
   made->footer(
     "Its output is shown live, its exit code is ours; 128+n for signal n, 124 "
     "for\na time-out, 125 where what became of it is not known. Ctrl-C sends "
-    "INT, a\nsecond one cancels it. A broken connection loses nothing.\n"
+    "INT, a\nsecond one cancels it. A broken connection loses nothing; after "
+    "ten minutes\nwithout the server 69, with the command that shows the "
+    "rest.\n"
     "Examples:\n  greenroom exec fix-login -- make test\n"
     "  tar c src | greenroom exec -i fix-login -- tar x\n"
     "  greenroom exec -it fix-login -- vim README.md");
@@ -286,6 +310,7 @@ asio::awaitable<void> leave_session(invocation& now, session_ref session,
 }
 
 asio::awaitable<int> run(invocation& now, const run_options& options) {
+  now.refuse_json("the output is the command's own");
   auto body = exec_body(options.exec, now.options.words);
   auto project = co_await choose_project(now.api, now.options.project);
   json wanted{{"new_branch", "run-" + make_id().substr(0, 10)}};
@@ -331,6 +356,7 @@ void add_run(command_set& set) {
 }
 
 asio::awaitable<int> shell(invocation& now, const std::string& word) {
+  now.refuse_json("a shell is for people");
   if (::isatty(STDIN_FILENO) != 1)
     throw usage_error("a shell needs a terminal; `greenroom exec SESSION -- "
                       "COMMAND` needs none, and passes standard input on with "
@@ -347,8 +373,15 @@ asio::awaitable<int> shell(invocation& now, const std::string& word) {
 
 asio::awaitable<int> attach_to(invocation& now, std::string word,
                                std::string exec_id) {
+  now.refuse_json("`greenroom ps --all --json` has the commands' records");
   let_session_out(word, exec_id, "greenroom attach [SESSION] EXEC");
   auto session = co_await now.session(word);
+  exec_id = co_await choose_exec(now.api, session, exec_id);
+  const auto may_type = co_await now.may_change();
+  if (!may_type)
+    say(
+      "greenroom: this key may only watch: what is typed goes nowhere; Enter, "
+      "~ and . leave");
   auto record = co_await run_on_terminal(
     now, session, exec_id, attach_from::screenful, session_is::given);
   if (!record)
@@ -382,7 +415,7 @@ void add_exec_commands(command_set& set) {
   made = set.add(set.root, "attach", "The terminal of a command that runs",
                  [=](auto& now) { return attach_to(now, *word, *exec_id); });
   made->add_option("session", *word, what_session);
-  made->add_option("exec", *exec_id, "The command's id");
+  made->add_option("exec", *exec_id, "The command's id, or a prefix of it");
 }
 
 } // namespace greenroom::http::client

@@ -5,6 +5,7 @@
 #include "http/client/errors.hpp"
 #include "http/client/follow_exec.hpp"
 #include "http/client/forms.hpp"
+#include "http/client/id_choice.hpp"
 #include "http/client/live_list.hpp"
 
 #include <CLI/CLI.hpp>
@@ -65,6 +66,7 @@ struct logs_options {
 };
 
 asio::awaitable<int> logs(invocation& now, const logs_options& options) {
+  now.refuse_json("`greenroom ps --all --json` has the commands' records");
   auto session = co_await now.session(options.session);
   auto exec_id = options.exec_id;
   if (exec_id.empty()) {
@@ -75,6 +77,8 @@ asio::awaitable<int> logs(invocation& now, const logs_options& options) {
       throw command_failed(exit_code::not_found,
                            "no command has run in session " + session.id);
     exec_id = execs[0].value("exec_id", "");
+  } else {
+    exec_id = co_await choose_exec(now.api, session, exec_id);
   }
   if (options.follow && options.stream == "both") {
     follow_options how;
@@ -91,6 +95,7 @@ asio::awaitable<int> stop(invocation& now, std::string word,
                           std::string exec_id, const std::string& signal) {
   let_session_out(word, exec_id, "greenroom kill [SESSION] EXEC");
   auto session = co_await now.session(word);
+  exec_id = co_await choose_exec(now.api, session, exec_id);
   auto path = session.path() + "/execs/" + escaped(exec_id);
   json exec;
   if (signal.empty()) {
@@ -123,7 +128,8 @@ void add_exec_list_commands(command_set& set) {
                  [=](auto& now) { return logs(now, *logs_of); });
   made->alias("output");
   made->add_option("session", logs_of->session, what_session);
-  made->add_option("exec", logs_of->exec_id, "The command's id; else the last");
+  made->add_option("exec", logs_of->exec_id,
+                   "The command's id, or a prefix of it; else the last");
   made->add_flag("-f,--follow", logs_of->follow, "Until it has ended");
   made->add_option("--stream", logs_of->stream, "Only this one; else both")
     ->check(CLI::IsMember({"stdout", "stderr", "both"}));
@@ -134,7 +140,7 @@ void add_exec_list_commands(command_set& set) {
   made = set.add(set.root, "kill", "Cancel a command, or send it a signal",
                  [=](auto& now) { return stop(now, *word, *ended, *signal); });
   made->add_option("session", *word, what_session);
-  made->add_option("exec", *ended, "The command's id");
+  made->add_option("exec", *ended, "The command's id, or a prefix of it");
   made->add_option("-s,--signal", *signal, "Only this signal, e.g. INT or 2")
     ->check(form::signal);
 }

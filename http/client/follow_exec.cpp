@@ -36,9 +36,6 @@ using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-/// How long nothing may come where something should.
-constexpr std::chrono::seconds retry_timeout{30};
-
 /// The server sends a sign of life every 5 s.
 constexpr milliseconds silence{20'000};
 
@@ -49,6 +46,11 @@ bool is_over(const json& exec) {
 
 int place_of(const std::string& stream) {
   return stream == "stderr" ? STDERR_FILENO : STDOUT_FILENO;
+}
+
+std::string logs_command(const session_ref& session,
+                         const std::string& exec_id) {
+  return "`greenroom logs -f " + session.id + ' ' + exec_id + '`';
 }
 
 // Whether the exception at hand is of a network, or a server, that may be back.
@@ -116,13 +118,24 @@ asio::awaitable<void> copy_and_look(api_client& api,
   co_await copy_once(api, exec_path, part, to);
 }
 
+// A server that is there keeps its own words.
+[[noreturn]] void give_up(api_client& api, const std::exception_ptr& problem) {
+  try {
+    std::rethrow_exception(problem);
+  } catch (const api_error&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw api.give_up(e.what());
+  }
+}
+
 // Shows the part. A connection that breaks has shown what came by it.
 asio::awaitable<void> copy_part(asio::io_context& io, api_client& api,
                                 session_ref session, std::string exec_id,
                                 output_part& part, standard_output& to) {
   const auto path = session.path() + "/execs/" + escaped(exec_id);
   backoff pause{io};
-  std::optional<clock::time_point> until; // since when nothing comes
+  std::optional<clock::time_point> since; // nothing comes
   while (true) {
     const auto before = part.from;
     std::exception_ptr problem;
@@ -137,13 +150,13 @@ asio::awaitable<void> copy_part(asio::io_context& io, api_client& api,
     }
     if (part.from > before) {
       pause.reset();
-      until.reset();
+      since.reset();
       continue;
     }
-    if (!until || (part.follow && part.answered))
-      until = clock::now() + retry_timeout;
-    if (problem && clock::now() > *until)
-      std::rethrow_exception(problem);
+    if (!since || (part.follow && part.answered))
+      since = clock::now();
+    if (problem && !api.may_wait(*since))
+      give_up(api, problem);
     co_await pause.wait();
   }
 }
@@ -327,9 +340,8 @@ asio::awaitable<void> interrupt(api_client& api, std::string path,
 }
 
 void say_running(const session_ref& session, const std::string& exec_id) {
-  say_if_read(
-    "greenroom: the command runs on; see it again with `greenroom logs -f "
-    + session.id + ' ' + exec_id + '`');
+  say_if_read("greenroom: the command runs on; see it again with "
+              + logs_command(session, exec_id));
 }
 
 asio::awaitable<void> pass_signals(asio::signal_set& signals, api_client& api,
@@ -436,6 +448,9 @@ asio::awaitable<void> copy_output(asio::io_context& io, api_client& api,
   all.stream = std::move(what.stream);
   all.from = what.from;
   all.follow = what.follow;
+  if (all.follow)
+    api.wait_for_long("see it again with " + logs_command(session, exec_id)
+                      + " once the server is back");
   standard_output to{io};
   co_await copy_part(io, api, std::move(session), std::move(exec_id), all, to);
 }
@@ -453,6 +468,9 @@ asio::awaitable<json> follow_exec(asio::io_context& io, api_client& api,
   }
   if (options.send_input)
     asio::co_spawn(io, send_input(io, api, session, exec_id), asio::detached);
+  api.wait_for_long("the command may run on; see it again with "
+                    + logs_command(session, exec_id)
+                    + " once the server is back");
   follower one{io, api, std::move(session), std::move(exec_id)};
   auto record = co_await one.run();
   co_return record;

@@ -2,12 +2,16 @@
 // tree, so that it cannot fall behind; and for shells that complete them.
 #include "http/client/commands.hpp"
 
+#include "http/client/command_line.hpp"
 #include "http/client/completions.hpp"
 #include "http/client/errors.hpp"
+#include "runtime/base/version.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace greenroom::http::client {
 
@@ -31,25 +35,59 @@ json described(const CLI::App& of) {
   return result;
 }
 
+bool json_is_wanted(const command_set& set) {
+  return set.options.how_to_print().format == output_format::as_json;
+}
+
+// Of all, or of the command that the words name.
+int tell_help(const command_set& set, const std::vector<std::string>& words) {
+  const CLI::App* of = &set.root;
+  std::string name = "greenroom";
+  for (auto& word : words) {
+    const auto* sub = command_line::find_command(*of, word);
+    if (sub == nullptr)
+      throw usage_error(command_line::unknown_command(*of, word));
+    of = sub;
+    name += ' ' + of->get_name();
+  }
+  if (json_is_wanted(set)) {
+    print(described(*of).dump(2) + "\n");
+    return exit_code::done;
+  }
+  print(of->get_formatter()->make_help(of, name, CLI::AppFormatMode::Normal));
+  if (of != &set.root && of->get_fallthrough())
+    print(command_line::shared_options);
+  return exit_code::done;
+}
+
+int show_version(const command_set& set) {
+  const std::string number = version();
+  print(json_is_wanted(set) ? json{{"version", number}}.dump(2) + "\n"
+                            : "greenroom " + number + "\n");
+  return exit_code::done;
+}
+
+void add_help(command_set& set) {
+  auto words = std::make_shared<std::vector<std::string>>();
+  auto* made = set.add(set.root, "help",
+                       "All commands, or what one takes, as people or programs "
+                       "read them (--json)",
+                       {});
+  made->add_option("command", *words, "Else all");
+  made->callback([&set, words] {
+    set.chosen_local = [&set, words] { return tell_help(set, *words); };
+  });
+  made = set.add(set.root, "version", "The version of this program", {});
+  made->callback(
+    [&set] { set.chosen_local = [&set] { return show_version(set); }; });
+}
+
 } // namespace
 
 void add_help_commands(command_set& set) {
-  auto* made = set.add(set.root, "help",
-                       "All commands, as people or programs "
-                       "read them (--json)",
-                       {});
-  made->callback([&set] {
-    set.chosen_local = [&set] {
-      auto json_wanted =
-        set.options.how_to_print().format == output_format::as_json;
-      print(json_wanted ? described(set.root).dump(2) + "\n"
-                        : set.root.get_formatter()->make_help(
-                          &set.root, "greenroom", CLI::AppFormatMode::Normal));
-      return exit_code::done;
-    };
-  });
+  add_help(set);
   auto shell = std::make_shared<std::string>();
-  made =
+  auto* made =
     set.add(set.root, "completion", "What lets a shell complete commands", {});
   made->add_option("shell", *shell, "bash, zsh or fish")
     ->required()

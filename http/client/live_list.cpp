@@ -97,6 +97,7 @@ asio::awaitable<int> show_list(invocation& now, live_list what, bool watch) {
   }
   live_view view{what, how, ::isatty(STDOUT_FILENO) == 1};
   asio::steady_timer timer{now.io};
+  now.api.wait_for_long({});
   while (true) {
     auto begun = clock::now();
     auto rows = co_await what.ask();

@@ -15,6 +15,23 @@ asio::awaitable<void> plan_running(api_client& api, session_ref session,
   }
 }
 
+std::string rescue_place(const session_ref& session) {
+  return "refs/greenroom/rescue/" + session.id;
+}
+
+void plan_kept(const json& git_state, session_ref session, plan& to) {
+  const auto place = " under " + rescue_place(session);
+  auto known = git_state.find("unpublished");
+  if (known != git_state.end() && known->is_array())
+    for (auto& one : *known)
+      to.add("keep", one.get<std::string>() + place);
+  else
+    say("greenroom: whether there are other branches, tags and stashes to keep "
+        "is not known");
+  say("greenroom: repositories inside of the checkout and what the upstream "
+      "says are looked at only when it ends");
+}
+
 std::string text_field(const json& of, const char* name,
                        const std::string& otherwise) {
   auto found = of.find(name);

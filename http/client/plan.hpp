@@ -21,6 +21,13 @@ struct plan {
 asio::awaitable<void> plan_running(api_client& api, session_ref session,
                                    plan& to);
 
+/// Where an end keeps what is not in the branch.
+std::string rescue_place(const session_ref& session);
+
+/// Adds what an end keeps under rescue refs beside the branch, from the answer
+/// of GET …/git. Says what is known only when it ends.
+void plan_kept(const json& git_state, session_ref session, plan& to);
+
 /// A field's text or number; what it is else, where it is null or missing.
 std::string text_field(const json& of, const char* name,
                        const std::string& otherwise);

@@ -159,6 +159,11 @@ asio::awaitable<int> forward(invocation& now, std::string word,
                            + one.value("status", "")
                            + "), and its ports with it; `greenroom list` shows "
                              "those that live");
+  const auto may_reach = co_await now.may_change();
+  if (!may_reach)
+    throw command_failed(exit_code::not_allowed,
+                         "this key may only read, and no port is reached by "
+                         "it; `greenroom whoami` shows what it may do");
   const auto target =
     session.path() + "/ports/" + std::to_string(ports.remote) + "/tunnel";
   tcp::acceptor acceptor{now.io};

@@ -3,6 +3,7 @@
 
 #include "http/client/errors.hpp"
 #include "http/client/forms.hpp"
+#include "http/client/id_choice.hpp"
 #include "http/client/live_list.hpp"
 #include "http/client/plan.hpp"
 #include "runtime/base/durations.hpp"
@@ -29,22 +30,43 @@ std::vector<column> review_columns() {
     past_column("AGE", "created_at"), field_column("REASON", "status_reason")};
 }
 
+// Those of all the projects, newest first.
+asio::awaitable<json> reviews_of(api_client& api, json projects,
+                                 std::string status) {
+  auto result = json::array();
+  for (auto& one : projects) {
+    auto target = "/projects/" + escaped(one.get<std::string>()) + "/reviews";
+    if (!status.empty())
+      target += "?status=" + escaped(status);
+    auto some = co_await get_all(api, std::move(target), "reviews");
+    for (auto& review : some)
+      result.push_back(std::move(review));
+  }
+  std::stable_sort(
+    result.begin(), result.end(), [](const json& one, const json& other) {
+      return one.value("created_at", "") > other.value("created_at", "");
+    });
+  co_return result;
+}
+
 asio::awaitable<int> list(invocation& now, const std::string& status,
                           bool watch) {
-  auto project = co_await choose_project(now.api, now.options.project);
-  auto target = "/projects/" + escaped(project) + "/reviews";
-  if (!status.empty())
-    target += "?status=" + escaped(status);
+  const auto projects =
+    co_await projects_to_search(now.api, now.options.project);
   live_list what;
   what.columns = review_columns();
-  what.ask = [&now, target]() { return get_all(now.api, target, "reviews"); };
+  if (projects.size() > 1)
+    what.columns.insert(what.columns.begin() + 1,
+                        field_column("PROJECT", "project_id"));
+  what.ask = [&]() { return reviews_of(now.api, projects, status); };
   auto code = co_await show_list(now, std::move(what), watch);
   co_return code;
 }
 
 asio::awaitable<std::string> path_of(invocation& now, std::string id) {
-  auto project = co_await choose_project(now.api, now.options.project);
-  co_return "/projects/" + escaped(project) + "/reviews/" + escaped(id);
+  auto review =
+    co_await choose_review(now.api, now.options.project, std::move(id));
+  co_return review.path();
 }
 
 asio::awaitable<int> show_review(invocation& now, const std::string& id) {
@@ -114,6 +136,7 @@ asio::awaitable<int> wait(invocation& now, const std::string& id,
 
 asio::awaitable<int> text(invocation& now, const std::string& id,
                           const char* what) {
+  now.refuse_json("`greenroom reviews show REVIEW --json` has the review");
   auto path = co_await path_of(now, id);
   path += what;
   auto all = co_await now.api.text(std::move(path));
@@ -152,13 +175,14 @@ CLI::App* add_listing(command_set& set) {
   auto status = std::make_shared<std::string>();
   auto watch = std::make_shared<bool>();
   auto show = [=](auto& now) { return list(now, *status, *watch); };
-  auto* reviews = set.add(set.root, "reviews",
-                          "Reviews of a project: list, diff, approve", show);
-  reviews->add_option("--status", *status,
-                      "Only those of this status: queued, running, approved, "
-                      "rejected, merged, conflict, stale or failed");
+  auto* reviews =
+    set.add(set.root, "reviews",
+            "Reviews of what was checked in: list, diff, approve", show);
+  reviews->add_option("--status", *status, "Only those of this status")
+    ->check(CLI::IsMember({"queued", "running", "approved", "rejected",
+                           "merged", "conflict", "stale", "failed"}));
   reviews->add_flag("-w,--watch", *watch, "Go on, and show what changes");
-  set.add(*reviews, "list", "The project's, newest first", show);
+  set.add(*reviews, "list", "Newest first; without -p of all projects", show);
   return reviews;
 }
 
@@ -170,7 +194,8 @@ void add_review_commands(command_set& set) {
     auto id = std::make_shared<std::string>();
     auto* made = set.add(*reviews, name, help,
                          [id, run](invocation& now) { return run(now, *id); });
-    made->add_option("review", *id, "The review's id")->required();
+    made->add_option("review", *id, "The review's id, or a prefix of it")
+      ->required();
     return made;
   };
   add("show", "One review", [](invocation& now, const std::string& id) {

@@ -78,6 +78,18 @@ void write_file(const fs::path& file, const json& what, mode_t mode) {
   }
 }
 
+// In the directory, or the nearest above it.
+std::optional<fs::path> directory_file_of(const fs::path& dir) {
+  for (auto at = dir;; at = at.parent_path()) {
+    auto file = at / directory_file;
+    std::error_code none;
+    if (fs::is_regular_file(file, none))
+      return file;
+    if (at == at.parent_path())
+      return std::nullopt;
+  }
+}
+
 } // namespace
 
 std::string endpoint::authority() const {
@@ -135,23 +147,23 @@ endpoint parse_endpoint(const std::string& url) {
 }
 
 std::optional<directory_choice> find_directory_choice(const fs::path& dir) {
-  for (auto at = dir;; at = at.parent_path()) {
-    auto file = at / directory_file;
-    std::error_code none;
-    if (fs::is_regular_file(file, none)) {
-      auto all = parse_file(file);
-      directory_choice result{field(all, "url"), field(all, "project"),
-                              field(all, "session")};
-      if (result.url.empty() || result.project.empty()
-          || result.session.empty())
-        throw usage_error(file.string()
-                          + " names no url, project and session: write it "
-                            "anew with `greenroom use SESSION`");
-      return result;
-    }
-    if (at == at.parent_path())
-      return std::nullopt;
-  }
+  const auto file = directory_file_of(dir);
+  if (!file)
+    return std::nullopt;
+  auto all = parse_file(*file);
+  directory_choice result{field(all, "url"), field(all, "project"),
+                          field(all, "session")};
+  if (result.url.empty() || result.project.empty() || result.session.empty())
+    throw usage_error(file->string()
+                      + " names no url, project and session: write it "
+                        "anew with `greenroom use SESSION`");
+  return result;
+}
+
+fs::path remove_directory_choice(const fs::path& dir) {
+  auto file = directory_file_of(dir).value_or(dir / directory_file);
+  fs::remove(file);
+  return file;
 }
 
 void save_directory_choice(const fs::path& dir,

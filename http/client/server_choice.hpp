@@ -42,6 +42,9 @@ std::optional<directory_choice>
 find_directory_choice(const std::filesystem::path& dir);
 void save_directory_choice(const std::filesystem::path& dir,
                            const directory_choice& choice);
+/// Of `dir` or the nearest above it that has one; answers the file that is
+/// gone. Throws std::filesystem::filesystem_error where it cannot go.
+std::filesystem::path remove_directory_choice(const std::filesystem::path& dir);
 
 struct login {
   std::string url;

@@ -2,6 +2,7 @@
 
 #include "http/client/errors.hpp"
 #include "http/client/forms.hpp"
+#include "http/client/printing.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/run_command.hpp"
 
@@ -201,6 +202,19 @@ std::optional<session_ref> match_session(const json& sessions,
   throw usage_error("\"" + word + "\" can mean several sessions:" + list);
 }
 
+void forget_choice_here(const api_client& api, const session_ref& ended) {
+  try {
+    auto here = choice_here(api);
+    if (!here || here->session != ended.id)
+      return;
+    auto file = remove_directory_choice(std::filesystem::current_path());
+    say(file.string() + " is removed: the session it named is over");
+  } catch (const std::exception& e) {
+    // The session is over all the same.
+    say(std::string{"greenroom: "} + e.what());
+  }
+}
+
 asio::awaitable<json> get_all(api_client& api, std::string target,
                               const char* field) {
   json result = json::array();
@@ -270,6 +284,27 @@ std::string project_of_user(std::string named) {
   if (!named.empty())
     form::require("GREENROOM_PROJECT", form::project(named));
   return named;
+}
+
+asio::awaitable<json> projects_to_search(api_client& api, std::string project) {
+  project = project_of_user(std::move(project));
+  if (!project.empty())
+    co_return json::array({project});
+  const auto here = choice_here(api);
+  json all;
+  try {
+    all = co_await get_projects(api);
+  } catch (const usage_error&) {
+    if (!here)
+      throw;
+    all = json::array({here->project});
+  }
+  // It is most likely of this directory's.
+  if (here)
+    std::stable_partition(all.begin(), all.end(), [&](const json& one) {
+      return one == here->project;
+    });
+  co_return all;
 }
 
 asio::awaitable<std::string> choose_project(api_client& api,

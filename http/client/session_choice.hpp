@@ -41,6 +41,10 @@ std::string project_of_user(std::string named);
 asio::awaitable<session_ref>
 choose_session(api_client& api, std::string project, std::string word);
 
+/// Where this directory stands for a session that has ended it does so no more,
+/// which is said.
+void forget_choice_here(const api_client& api, const session_ref& ended);
+
 /// All pages of a list, `field` of each. Throws what api_client throws.
 asio::awaitable<json> get_all(api_client& api, std::string target,
                               const char* field);
@@ -48,6 +52,11 @@ asio::awaitable<json> get_all(api_client& api, std::string target,
 /// The live ones of a list of sessions, newest first, without a look at those
 /// that are over. Throws what api_client throws.
 asio::awaitable<json> get_live_sessions(api_client& api, std::string target);
+
+/// The ids of the projects that what is named by an id may be of: `project`,
+/// else GREENROOM_PROJECT, else all that the key sees; where it may not list
+/// them, that of `.greenroom`. Throws usage_error where none is known.
+asio::awaitable<json> projects_to_search(api_client& api, std::string project);
 
 /// The project that is meant where only one can be: `project`, else
 /// GREENROOM_PROJECT, else that of `.greenroom`, else the only one that the key

@@ -120,9 +120,10 @@ void add_create(command_set& set) {
                  "When it ends by itself, e.g. 90m, 24h, 7d; else as the "
                  "server is set, 24h if it is not")
     ->check(form::duration);
-  made->add_option("--on-expire", options->on_expire,
-                   "What becomes of the work then, rescue or checkin; else "
-                   "rescue");
+  made
+    ->add_option("--on-expire", options->on_expire,
+                 "What becomes of the work then; else rescue")
+    ->check(CLI::IsMember({"rescue", "checkin"}));
   made->add_option("--slug", options->slug, "A name for the feature");
   made
     ->add_option("--preview-port", options->preview_port,
@@ -212,9 +213,9 @@ void add_list(command_set& set) {
   made->alias("ls");
   made->add_flag("-a,--all", options->all, "Also those that are over");
   made->add_flag("-w,--watch", options->watch, "Go on, and show what changes");
-  made->add_option("--status", options->status,
-                   "Only those of this status: creating, active, checking_in, "
-                   "ended, expired, terminated or failed");
+  made->add_option("--status", options->status, "Only those of this status")
+    ->check(CLI::IsMember({"creating", "active", "checking_in", "ended",
+                           "expired", "terminated", "failed"}));
   made->add_option("-l,--label", options->labels, "Only those with NAME=VALUE")
     ->allow_extra_args(false);
 }
@@ -263,13 +264,14 @@ asio::awaitable<json> plan_of_end(invocation& now, session_ref session) {
   co_await plan_running(now.api, session, all);
   auto target = session.path() + "/git";
   auto state = co_await now.api.get(std::move(target));
-  auto place = "under refs/greenroom/rescue/" + session.id;
+  const auto place = "under " + rescue_place(session);
   if (auto dirty = number_field(state, "dirty_files"); dirty > 0)
     all.add("keep", counted(dirty, "changed file") + ' ' + place);
   if (auto ahead = number_field(state, "ahead"); ahead > 0)
     all.add("keep", counted(ahead, "commit") + " of "
                       + text_field(state, "branch", "the checkout") + ' '
                       + place);
+  plan_kept(state, session, all);
   all.add("end", "session " + session.id);
   co_return std::move(all.steps);
 }
@@ -300,6 +302,7 @@ asio::awaitable<int> end(invocation& now, const end_options& options) {
             field_column("MESSAGE", "message")});
   for (auto& one : result.value("rescue_refs", json::array()))
     say("kept: " + one.value("ref", "") + " (" + one.value("holds", "") + ')');
+  forget_choice_here(now.api, session);
   co_return exit_code::done;
 }
 
@@ -308,6 +311,21 @@ struct wait_options {
   std::string until = "ended";
   std::string timeout = "30s";
 };
+
+/// What is to be said of a setup that has ended otherwise than it should; empty
+/// where it went well, or there is none.
+std::string setup_fault(const session_ref& session, const json& waited) {
+  const auto exec = waited.value("exec", json::object());
+  const auto status = text_field(exec, "status", "");
+  if (text_field(waited, "until", "") != "setup:done" || exec.empty()
+      || (status == "exited" && number_field(exec, "exit_code") == 0))
+    return {};
+  auto how = status == "exited"
+               ? "exit code " + std::to_string(number_field(exec, "exit_code"))
+               : text_field(exec, "reason", status);
+  return "the setup failed (" + how + "): `greenroom logs " + session.id + ' '
+         + text_field(exec, "exec_id", "setup") + "` shows what it printed";
+}
 
 // In pieces, so that no request waits for longer than a proxy lets it.
 asio::awaitable<int> wait(invocation& now, const wait_options& options) {
@@ -332,16 +350,22 @@ asio::awaitable<int> wait(invocation& now, const wait_options& options) {
       over = !is_live(one);
     }
   } while (!met && !over && timer::now() < end);
-  if (now.options.how_to_print().format == output_format::as_json)
+  const auto format = now.options.how_to_print().format;
+  const auto fault = met ? setup_fault(session, result) : "";
+  if (format == output_format::as_json)
     now.show(result, {});
-  else
+  if (!fault.empty())
+    say(fault);
+  else if (format != output_format::as_json
+           && (!met || format == output_format::as_table))
     say(options.until
         + (met    ? ""
            : over ? ": session " + session.id + " is over, it does not come"
                   : ": it has not come within " + options.timeout));
-  co_return met ? exit_code::done
-  : over        ? exit_code::failed
-                : exit_code::timed_out;
+  co_return !fault.empty() ? exit_code::failed
+  : met                    ? exit_code::done
+  : over                   ? exit_code::failed
+                           : exit_code::timed_out;
 }
 
 asio::awaitable<int> rescue(invocation& now, const std::string& word) {
@@ -430,12 +454,16 @@ void add_session_commands(command_set& set) {
   add_session_word(*made, *word);
 
   word = std::make_shared<std::string>();
-  made = set.add(set.root, "use", "Let this directory stand for a session",
-                 [word](invocation& now) -> asio::awaitable<int> {
-                   auto session = co_await now.session(*word);
-                   use(now, session);
-                   co_return exit_code::done;
-                 });
+  made = set.add(
+    set.root, "use", "Let this directory stand for a session",
+    [word](invocation& now) -> asio::awaitable<int> {
+      auto session = co_await now.session(*word);
+      use(now, session);
+      if (now.options.how_to_print().format != output_format::as_table)
+        now.show({{"project_id", session.project}, {"session_id", session.id}},
+                 {}, "session_id");
+      co_return exit_code::done;
+    });
   add_session_word(*made, *word)->required();
 
   word = std::make_shared<std::string>();
@@ -462,9 +490,11 @@ void add_session_commands(command_set& set) {
                    "review:finished or ended; else ended");
   made->add_option("--timeout", waits->timeout, "How long, e.g. 90s; else 30s")
     ->check(form::duration);
-  made->footer("Exit code 124: it did not happen in time.\n"
-               "Example:\n  greenroom wait fix-login --for port:3000 "
-               "--timeout 2m");
+  made->footer(
+    "Exit code 124: it did not happen in time; 1: it cannot any more, or the "
+    "setup failed.\n"
+    "Example:\n  greenroom wait fix-login --for port:3000 "
+    "--timeout 2m");
 
   add_rescue(set);
 }

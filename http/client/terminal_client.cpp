@@ -229,6 +229,8 @@ terminal_size own_size() {
 asio::awaitable<json> attach(asio::io_context& io, api_client& api,
                              session_ref session, std::string exec_id,
                              attach_from from) {
+  api.wait_for_long("the command may run on; come back with `greenroom attach "
+                    + session.id + ' ' + exec_id + "` once the server is back");
   attachment one{io, api, std::move(session), std::move(exec_id)};
   auto record = co_await one.run(from);
   co_return record;

@@ -85,13 +85,18 @@ asio::awaitable<int> add(invocation& now, const webhook_options& options) {
   const std::string none;
   auto target = co_await path_of(now, none, "");
   auto one = co_await now.api.post(std::move(target), std::move(body));
-  if (now.options.how_to_print().format != output_format::as_table) {
+  const auto format = now.options.how_to_print().format;
+  if (format != output_format::as_table)
     now.show(one, webhook_columns());
+  if (format == output_format::as_json)
     co_return exit_code::done;
-  }
   say("webhook " + one.value("id", "")
       + "; its deliveries are signed with this secret, shown this once:");
-  print(one.value("secret", one.value("secret_note", "")) + "\n");
+  auto secret = one.value("secret", one.value("secret_note", ""));
+  if (format == output_format::as_names)
+    say(secret); // the id alone is printed
+  else
+    print(secret + "\n");
   co_return exit_code::done;
 }
 
@@ -196,7 +201,8 @@ void add_webhook_commands(command_set& set) {
               [status](invocation& now, const std::string& id) {
                 return deliveries(now, id, *status);
               })
-    ->add_option("--status", *status, "pending, delivered or failed");
+    ->add_option("--status", *status, "Only those of this status")
+    ->check(CLI::IsMember({"pending", "delivered", "failed"}));
   auto delivery = std::make_shared<std::string>();
   add_for_one(set, *hooks, "redeliver",
               "Send a delivery again, or all that failed",

@@ -2,9 +2,11 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/event_types.hpp"
 #include "http/client/plan.hpp"
 #include <CLI/CLI.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -26,6 +28,7 @@ asio::awaitable<int> status(invocation& now, const std::string& word) {
 }
 
 asio::awaitable<int> diff(invocation& now, const std::string& word) {
+  now.refuse_json("it prints a diff; `greenroom status --json` has numbers");
   auto session = co_await now.session(word);
   auto target = session.path() + "/diff";
   auto text = co_await now.api.text(std::move(target));
@@ -33,10 +36,30 @@ asio::awaitable<int> diff(invocation& now, const std::string& word) {
   co_return exit_code::done;
 }
 
-asio::awaitable<int> log(invocation& now, const std::string& word) {
-  auto session = co_await now.session(word);
-  auto target = session.path() + "/timeline";
+struct log_options {
+  std::string session;
+  std::string types;
+  std::size_t limit = 0; // 0: none
+};
+
+// All but what commands print, of which there may be gigabytes.
+std::string types_but_output() {
+  std::string result;
+  for (auto type : event_types)
+    if (type != "exec.output")
+      result += (result.empty() ? "" : ",") + std::string{type};
+  return result;
+}
+
+asio::awaitable<int> log(invocation& now, const log_options& options) {
+  auto session = co_await now.session(options.session);
+  auto target =
+    session.path() + "/timeline?types="
+    + escaped(options.types.empty() ? types_but_output() : options.types);
   auto events = co_await get_all(now.api, std::move(target), "events");
+  if (options.limit != 0 && events.size() > options.limit)
+    events.erase(events.begin(),
+                 events.end() - static_cast<std::ptrdiff_t>(options.limit));
   auto in_data = [](column of_data) {
     of_data.text = [text = std::move(of_data.text)](const json& event) {
       return text(event.value("data", json::object()));
@@ -64,13 +87,22 @@ struct checkin_options {
 asio::awaitable<json> plan_of(invocation& now, session_ref session,
                               const checkin_options& options) {
   plan all;
-  co_await plan_running(now.api, session, all);
+  co_await plan_running(now.api, session, all); // before anything is looked at
   auto git_at = session.path() + "/git";
   auto state = co_await now.api.get(std::move(git_at));
-  auto branch = text_field(state, "branch", "the checkout's commit");
+  if (auto why = text_field(state, "operation", ""); !why.empty()) {
+    all.add("refuse", why);
+    co_return std::move(all.steps);
+  }
+  auto one = co_await now.api.get(session.path());
+  const auto branch = text_field(one, "branch", "the session's branch");
   const auto dirty = number_field(state, "dirty_files");
-  if (dirty > 0)
+  if (dirty > 0 && text_field(state, "branch", "") == branch)
     all.add("commit", counted(dirty, "changed file"));
+  else if (dirty > 0) // of another branch, or of none
+    all.add("keep",
+            counted(dirty, "changed file") + " under " + rescue_place(session));
+  plan_kept(state, session, all);
   all.add("push", branch);
   auto merge_at = session.path() + "/mergeability";
   auto merge = co_await now.api.get(std::move(merge_at));
@@ -110,7 +142,8 @@ asio::awaitable<int> checkin(invocation& now, const checkin_options& options) {
   if (options.dry_run) {
     auto steps = co_await plan_of(now, session, options);
     show_plan(now, steps);
-    co_return exit_code::done;
+    co_return steps.back()["action"] == "refuse" ? exit_code::conflict
+                                                 : exit_code::done;
   }
   auto target = session.path() + "/checkin";
   json body{{"skip_review", options.skip_review},
@@ -132,6 +165,7 @@ asio::awaitable<int> checkin(invocation& now, const checkin_options& options) {
   for (auto& one : result.value("rescue_refs", json::array()))
     say("kept beside the branch: " + one.value("ref", "") + " ("
         + one.value("holds", "") + ')');
+  forget_choice_here(now.api, session);
   co_return options.auto_merge ? say_how_merge_went(result) : exit_code::done;
 }
 
@@ -150,10 +184,15 @@ void add_work_commands(command_set& set) {
                  [word](auto& now) { return diff(now, *word); });
   made->add_option("session", *word, what_session);
 
-  word = std::make_shared<std::string>();
+  auto logged = std::make_shared<log_options>();
   made = set.add(set.root, "log", "What has happened in a session",
-                 [word](auto& now) { return log(now, *word); });
-  made->add_option("session", *word, what_session);
+                 [logged](auto& now) { return log(now, *logged); });
+  made->add_option("session", logged->session, what_session);
+  made->add_option("--types", logged->types,
+                   "Only these, as exec.exited,git.pushed; else all but "
+                   "exec.output");
+  made->add_option("-n,--limit", logged->limit, "Only the last so many")
+    ->check(CLI::PositiveNumber);
 
   auto options = std::make_shared<checkin_options>();
   made = set.add(set.root, "checkin", "Commit, push and end a session",
@@ -164,7 +203,9 @@ void add_work_commands(command_set& set) {
   made->add_flag("--skip-review", options->skip_review, "No review task");
   made->add_flag("--merge", options->auto_merge,
                  "Merge it when the review approves, or at once without one");
-  made->add_flag("--dry-run", options->dry_run, "Only say what it would do");
+  made->add_flag("--dry-run", options->dry_run,
+                 "Only say what it would do; exit code 5 where it would be "
+                 "refused");
 }
 
 } // namespace greenroom::http::client

@@ -289,9 +289,7 @@ int exit_of(const CLI::App& app, const CLI::ParseError& e,
             const std::string& first_word) {
   const auto help = app.exit(e) == 0;
   if (help && !app.get_subcommands().empty() && !is_of_host(first_word))
-    std::cout << "As all commands of the client it takes --url, --key-file, "
-                 "--ca-file, -p (--project),\n-o (--output), --json, -q and "
-                 "-y, too: see `greenroom help`.\n";
+    std::cout << http::client::command_line::shared_options;
   return help ? 0 : exit_usage;
 }
 
@@ -334,13 +332,16 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() != 0 && app.get_subcommands().empty()
         && !words.ours.empty() && !words.ours[0].starts_with('-')) {
-      std::cerr << "greenroom: there is no command \"" << words.ours[0]
-                << "\"; greenroom --help lists them\n";
+      std::cerr << "greenroom: "
+                << http::client::command_line::unknown_command(app,
+                                                               words.ours[0])
+                << "\n  `greenroom help` lists all\n";
       return exit_usage;
     }
     return exit_of(app, e, words.ours.empty() ? "" : words.ours[0]);
   }
   if (client.chosen())
     return client.run(std::move(words.of_session));
+  args.json = args.json || app.count("--json") != 0; // before the command
   return run(commands, args);
 }

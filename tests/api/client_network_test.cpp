@@ -47,10 +47,6 @@ command_result run_on_terminal(const terminal_user& user,
   return run_command(what);
 }
 
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
-
 double open_streams(const node_process& node) {
   auto text = node.admin().get("/metrics").body;
   const std::string name = "\ngreenroom_http_streams ";

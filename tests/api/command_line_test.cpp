@@ -337,6 +337,86 @@ TEST_CASE("what a command would do is told, and not done") {
   CHECK(user.out({"ps", "-q"}) == started + '\n');
 }
 
+TEST_CASE("a directory stands for no session that has ended") {
+  node_process node;
+  terminal_user user{node};
+  const auto file = user.home.path() / ".greenroom";
+  user.out({"create", "a", "-p", "demo", "--use", "-q"});
+  user.out({"create", "b", "-p", "demo", "-q"});
+  user.out({"end", "-y", "b"});
+  CHECK(std::filesystem::exists(file));
+  auto ended = user.run({"end", "-y"});
+  CHECK_THAT(ended.err, Catch::Contains(file.string() + " is removed"));
+  CHECK_FALSE(std::filesystem::exists(file));
+  user.out({"create", "c", "-p", "demo", "--use", "-q"});
+  std::filesystem::create_directory(user.home.path() / "below");
+  CHECK(
+    user.run_in(user.home.path() / "below", {"checkin", "--skip-review"}).ok());
+  CHECK_FALSE(std::filesystem::exists(file));
+}
+
+TEST_CASE("a wait for a setup that fails fails") {
+  node_process node{{.project = {{"setup", "exit 3"}}}};
+  terminal_user user{node};
+  user.out({"create", "a", "-p", "demo", "-q"});
+  auto failed = user.run({"wait", "a", "--for", "setup:done"});
+  CHECK(failed.exit_code == 1);
+  CHECK_THAT(failed.err, Catch::Contains("(exit code 3): `greenroom logs "));
+  auto quiet = user.run({"wait", "-q", "a", "--for", "exec:setup:exited"});
+  CHECK(quiet.exit_code == 0);
+  CHECK(quiet.err.empty());
+}
+
+TEST_CASE("what is shown once is not lost to who wants ids alone") {
+  node_process node{{.set = {R"(webhooks.allow_networks=["127.0.0.1"])"}}};
+  terminal_user user{node};
+  auto key = user.run({"keys", "create", "-q", "bob"});
+  CHECK(key.err.empty());
+  key.out.erase(key.out.find('\n'));
+  CHECK_THAT(terminal_user(node, node.port(), key.out).out({"whoami"}),
+             Catch::Contains("bob"));
+  auto hook =
+    user.run({"webhooks", "add", "-q", "-p", "demo", "http://127.0.0.1:1/"});
+  CHECK(hook.out == user.out({"webhooks", "-q", "-p", "demo"}));
+  CHECK_THAT(hook.err, Catch::Contains("whsec_"));
+}
+
+TEST_CASE("a plan has what an end keeps, and what a check-in is refused for") {
+  node_process node;
+  terminal_user user{node};
+  user.out({"create", "plan", "-p", "demo", "--use", "-q"});
+  auto steps = [&](const std::vector<std::string>& words) {
+    return user.run(words).out;
+  };
+  user.out({"exec", "-c",
+            "git switch -qc side; git commit -q --allow-empty -m Side; git tag "
+            "kept; git switch -q plan; echo 1 >> README.md; git stash -q"});
+  for (const std::string verb : {"end", "checkin"}) {
+    auto all = steps({verb, "--dry-run", "-o", "json"});
+    CHECK_THAT(all, Catch::Contains("branch side under refs/greenroom/rescue/")
+                      && Catch::Contains("tag kept under ")
+                      && Catch::Contains("stash@{0} under ")
+                      && !Catch::Contains("branch plan under"));
+  }
+  // What is changed on another branch is not committed.
+  user.out({"exec", "-c", "git switch -q side; echo 2 > new"});
+  CHECK_THAT(steps({"checkin", "--dry-run"}),
+             Catch::Contains("1 changed file under refs/greenroom/rescue/"));
+  user.out({"exec", "-c",
+            "rm new; git switch -q plan; echo a > same; git add same; git "
+            "commit -qm A; git switch -qc other HEAD~; echo b > same; git add "
+            "same; git commit -qm B; git switch -q plan; git merge other || "
+            ":"});
+  auto refused = user.run({"checkin", "--dry-run", "-o", "json"});
+  CHECK(refused.exit_code == 5);
+  auto plan = json::parse(refused.out);
+  REQUIRE(plan.size() == 1);
+  CHECK(plan[0]["action"] == "refuse");
+  auto done = user.run({"checkin"});
+  CHECK(done.exit_code == 5);
+  CHECK_THAT(done.err, Catch::Contains(plan[0]["what"].get<std::string>()));
+}
+
 TEST_CASE("the client's commands of the README work as they are pasted") {
   node_process node;
   terminal_user user{node};
@@ -405,7 +485,123 @@ TEST_CASE("one field of JSON is named by a word") {
   CHECK(json::parse(user.out({"show", "--json", "x"}))["id"] == id);
   CHECK(json::parse(user.out({"--json", "id", "list"})).size() == 1);
   CHECK(user.run({"list", "--json", "id", "more"}).exit_code == 2);
-  CHECK(user.run({"list", "--json=id,stauts"}).err.empty()); // no terminal
+  CHECK_THAT(user.run({"list", "--json=id,stauts"}).err,
+             Catch::Contains("no field \"stauts\" here, but "));
+  CHECK(user.run({"list", "--json=id"}).err.empty());
+}
+
+TEST_CASE("a command without JSON says so, and what has it") {
+  node_process node;
+  terminal_user user{node};
+  const auto id = first_line(user.out({"create", "x", "-p", "demo", "-q"}));
+  for (auto& words : std::vector<std::vector<std::string>>{
+         {"diff", "x", "--json"},
+         {"logs", "x", "-o", "json"},
+         {"exec", "x", "--json", "-c", "ls"},
+         {"run", "-p", "demo", "--json", "-c", "ls"}}) {
+    auto refused = user.run(words);
+    INFO(words[0] << refused.err);
+    CHECK(refused.exit_code == 2);
+    CHECK(refused.out.empty());
+    CHECK_THAT(refused.err, Catch::Contains("prints no JSON: "));
+  }
+  CHECK(json::parse(user.out({"exec", "x", "-d", "--json", "-c", "ls"}))
+          .contains("exec_id"));
+  CHECK(json::parse(user.out({"use", "x", "--json"}))["session_id"] == id);
+  CHECK(json::parse(user.out({"clone", "x", "made", "--json"}))["directory"]
+        == "made");
+  CHECK(user.out({"clone", "x", "again", "-q"}) == "again\n");
+  CHECK_NOTHROW(json::parse(user.run({"--json", "config", "check"}).out));
+}
+
+TEST_CASE("commands, reviews and keys are meant by a prefix of their ids") {
+  node_process node;
+  terminal_user user{node};
+  user.out({"create", "x", "-p", "demo", "-q", "--use"});
+  auto started =
+    first_line(user.out({"exec", "-d", "-c", "echo hi; sleep 600"}));
+  await("its output", [&] {
+    return user.out({"logs", "x", started.substr(0, 10)}) == "hi\n";
+  });
+  CHECK(user.out({"kill", started.substr(0, 10), "-q"}) == started + '\n');
+  CHECK(user.run({"kill", "x", "zz"}).exit_code == 3);
+
+  user.out({"exec", "-c", "echo new > new.txt"});
+  user.out({"checkin"});
+  // Two projects are there, and none is named.
+  const auto review = first_line(user.out({"reviews", "-q"}));
+  CHECK_THAT(user.out({"reviews"}), Catch::Contains("PROJECT"));
+  CHECK(user.out({"reviews", "show", "-q", review}) == review + '\n');
+  CHECK(user.out({"reviews", "show", "-q", review.substr(0, 10)})
+        == review + '\n');
+  CHECK(user.run({"reviews", "show", "none"}).exit_code == 3);
+
+  user.out({"keys", "create", "bob"});
+  const auto key = first_line(user.out({"keys", "-q"}));
+  CHECK_THAT(user.run({"keys", "revoke", "-y", key.substr(0, 10)}).err,
+             Catch::Contains(key + " is revoked"));
+  CHECK(user.run({"keys", "revoke", "-y", "zz"}).exit_code == 3);
+}
+
+TEST_CASE("help is had of one command, and a slip of the keyboard is seen") {
+  const terminal_user user{1, "k"}; // no server is asked
+  CHECK(user.out({"help", "reviews", "wait"})
+        == user.out({"reviews", "wait", "--help"}));
+  CHECK(json::parse(user.out({"help", "reviews", "wait", "--json"}))["name"]
+        == "wait");
+  CHECK(user.out({"version"}) == user.out({"--version"}));
+  struct {
+    std::vector<std::string> words;
+    const char* meant;
+  } const slips[] = {{{"lsit"}, "\"lsit\", did you mean \"list\"?"},
+                     {{"-p", "demo", "exce"}, "mean \"exec\"?"},
+                     {{"help", "shwo"}, "mean \"show\"?"},
+                     {{"reviews", "aprove", "r"}, "mean \"approve\"?"},
+                     {{"rescue", "lits"}, "mean \"list\"?"},
+                     {{"frobnicate"}, "command \"frobnicate\"\n"}};
+  for (auto& [words, meant] : slips) {
+    auto result = user.run(words);
+    INFO(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK_THAT(result.err, Catch::Contains(meant));
+  }
+}
+
+TEST_CASE("a session's log is short where its commands have printed much") {
+  node_process node;
+  terminal_user user{node};
+  user.out({"create", "x", "-p", "demo", "-q", "--use"});
+  user.out({"exec", "-c", "seq 1000"});
+  auto types = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"log", "--json=type"});
+    std::set<std::string> found;
+    for (auto& one : json::parse(user.out(std::move(words))))
+      found.insert(one["type"].get<std::string>());
+    return found;
+  };
+  auto all = types({});
+  CHECK(all.contains("exec.exited"));
+  CHECK_FALSE(all.contains("exec.output"));
+  CHECK(types({"--types", "exec.output"})
+        == std::set<std::string>{"exec.output"});
+  CHECK(types({"-n", "1"}) == std::set<std::string>{"exec.exited"});
+}
+
+TEST_CASE("who waits, or may only watch, is told") {
+  node_process node{{.set = {"exec.max_concurrent=1"}}};
+  terminal_user user{node};
+  user.out({"create", "x", "-p", "demo", "-q", "--use"});
+  CHECK(user.run({"exec", "-d", "-c", "sleep 600"}).err.empty());
+  CHECK_THAT(user.run({"exec", "-d", "-c", "ls"}).err,
+             Catch::Contains("the command waits until others have ended"));
+  CHECK_THAT(user.run({"exec", "-d", "-c", "ls"}).err,
+             Catch::Contains("1 waits before it"));
+  const auto key = user.out({"keys", "create", "-q", "ada", "--scope",
+                             "sessions:read", "--scope", "projects:read"});
+  const terminal_user ada{node, node.port(), first_line(key)};
+  auto refused = ada.run({"forward", "x", "8080"});
+  CHECK(refused.exit_code == 4);
+  CHECK_THAT(refused.err, Catch::Contains("may only read"));
 }
 
 TEST_CASE("the environment's project is meant where none is named") {
@@ -590,7 +786,7 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"run", "-p", "demo", "-t", "--", "ls"}, 2, "needs a terminal");
   check(user, {"shell", "x"}, 2, "`greenroom exec SESSION -- COMMAND`");
   check(user, {"run", "-p", "demo", "--", "\xff"}, 2, "not UTF-8");
-  check(user, {"checkin", "x", "-m", "\xff"}, 2, "commit_message");
+  check(user, {"checkin", "x", "-m", "\xff"}, 2, "--message is not");
   CHECK(json::parse(user.out({"list", "--all", "--json"})).size() == 1);
   check(user, {"end", "x"}, 2, "--yes");
   user.out({"end", "x", "--yes"});

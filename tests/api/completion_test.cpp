@@ -57,6 +57,7 @@ greenroom() { print s1 }
 words=(greenroom '') CURRENT=2; $_comps[greenroom] | grep '^checkin:'
 words=(greenroom checkin --m) CURRENT=3; $_comps[greenroom] | grep -x -e --message
 words=(greenroom webhooks '') CURRENT=3; $_comps[greenroom] | grep -x -e add -e s1
+words=(greenroom webhooks test '') CURRENT=4; $_comps[greenroom] | grep -x -e s1
 )";
   for (const std::string load :
        {"fpath=(~/functions $fpath); autoload -Uz compinit; compinit -u",
@@ -117,8 +118,24 @@ constexpr completed after_options[] = {
   {"greenroom -p X reviews ", "approve"},
   {"greenroom -p ", "projects:-q"},
   {"greenroom -o ", "table"},
-  {"greenroom -p '$(touch pwned)(touch pwned)' exec ", "list:-q"},
+  {"greenroom -p '$(>pwned)(>pwned)' exec ", "list:-q"},
+  {"greenroom logs ", "list:-q"},
+  {"greenroom logs ", "ps:--all:-q"},
+  {"greenroom logs abc ", "ps:--all:abc:-q"},
+  {"greenroom -p X reviews show ", "-p:X:reviews:-q"},
+  {"greenroom keys revoke ", "keys:-q"},
+  {"greenroom nodes drain ", "nodes:-q"},
+  {"greenroom webhooks test ", "webhooks:-q"},
+  {"greenroom logs --stream ", "stderr"},
+  {"greenroom reviews --status ", "approved"},
+  {"greenroom completion ", "zsh"},
+  {"greenroom help ", "checkin"},
 };
+
+/// Behind them no session can stand.
+constexpr const char* without_sessions[] = {
+  "greenroom create ", "greenroom reviews show ", "greenroom keys ",
+  "greenroom logs --stream "};
 
 constexpr const char* try_in_bash = R"(
 source ./completion
@@ -165,16 +182,24 @@ TEST_CASE("completions go on behind options, and ask the project that is "
       continue;
     std::ofstream{user.home.path() / "completion"}
       << user.out({"completion", shell});
-    for (auto& [line, offered] : after_options) {
+    auto offers = [&](const char* line) {
       command what;
       what.argv = argv;
       what.argv.emplace_back(line);
       what.cwd = user.home.path();
       what.env = {"PATH=/usr/bin:/bin", "HOME=" + user.home.path().string()};
       auto ran = run_command(what);
-      INFO(shell << ": " << line << '\n' << ran.out << ran.err);
+      INFO(shell << ": " << line << '\n' << ran.err);
       CHECK(ran.err.empty());
-      CHECK_THAT('\n' + ran.out, Catch::Contains(offered + std::string{"\n"}));
+      return '\n' + ran.out;
+    };
+    for (auto& [line, offered] : after_options) {
+      INFO(shell << ": " << line);
+      CHECK_THAT(offers(line), Catch::Contains(offered + std::string{"\n"}));
+    }
+    for (const auto* line : without_sessions) {
+      INFO(shell << ": " << line);
+      CHECK_THAT(offers(line), !Catch::Contains("list:-q"));
     }
     CHECK_FALSE(std::filesystem::exists(user.home.path() / "pwned"));
   }

@@ -80,6 +80,10 @@ struct terminal_user {
   temp_dir home;
 };
 
+inline std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
 /// A command of a user's that goes on beside the test; what it prints goes to a
 /// file.
 class running_command {

@@ -72,10 +72,10 @@ TEST_CASE("a word that only the server knows is bad usage where it takes none "
     std::vector<std::string> words;
     const char* expected;
   } const all[] = {
-    {{"wait", "topic", "--for", "bogus"}, "port:N, preview:ready"},
+    {{"wait", "topic", "--for", "bogus"}, "--for must be exec:"},
     {{"wait", "topic", "--for", "port:0"}, "port"},
     {{"create", "-p", "demo", "--expires-in", "31d"}, "30"},
-    {{"create", "-p", "demo", "--on-expire", "nothing"}, "on_expire"},
+    {{"create", "-p", "demo", "--on-expire", "nothing"}, "rescue,checkin"},
     {{"list", "--status", "live"}, "checking_in"},
     {{"watch", "topic", "--from", "then"}, "from"},
     {{"events", "--types", "exec.ended"}, "exec.ended"},

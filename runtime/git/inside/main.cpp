@@ -19,6 +19,8 @@
 #include "runtime/git/inside/forecast.hpp"
 #include "runtime/git/inside/lfs_agent.hpp"
 #include "runtime/git/inside/looking.hpp"
+#include "runtime/git/inside/named_work.hpp"
+#include "runtime/git/inside/operation.hpp"
 #include "runtime/git/inside/received_tree.hpp"
 #include "runtime/git/inside/saving.hpp"
 
@@ -31,6 +33,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <iostream>
 #include <map>
 #include <optional>
@@ -54,7 +57,32 @@ std::string dump(const json& answer) {
   return answer.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+json listed(const named_work& work) {
+  auto list = json::array();
+  for (const auto& one : work.objects)
+    list.push_back({{"name", one.name}, {"id", one.id}, {"holds", one.holds}});
+  return list;
+}
+
+// What an end would meet besides the work tree. Of references that cannot be
+// listed nothing is said: the rest is known all the same.
+json other_facts(const checkout_paths& paths) {
+  auto in = repo::of(paths);
+  auto at = in.look();
+  json answer = json::object();
+  if (auto sentence = operation_at(at))
+    answer["operation"] = *sentence;
+  try {
+    answer["named"] = listed(named_commits(in, at));
+  } catch (const checkout_fault&) {
+  }
+  return answer;
+}
+
+// git takes longer to start than to answer.
 std::string state(const checkout_paths& paths, const json& request) {
+  auto others =
+    std::async(std::launch::async, [&] { return other_facts(paths); });
   auto now = status(paths);
   json answer{{"head", or_null(now.head)},
               {"branch", or_null(now.branch)},
@@ -65,6 +93,7 @@ std::string state(const checkout_paths& paths, const json& request) {
     answer["ahead"] = beside.ahead;
     answer["behind"] = beside.behind;
   }
+  answer.update(others.get());
   return dump(answer);
 }
 
@@ -87,10 +116,7 @@ std::string answer_of(const saving& what, const savings& made) {
   json answer;
   if (!what.branch.empty())
     answer["tip"] = or_null(made.tip);
-  answer["named"] = json::array();
-  for (const auto& one : made.named.objects)
-    answer["named"].push_back(
-      {{"name", one.name}, {"id", one.id}, {"holds", one.holds}});
+  answer["named"] = listed(made.named);
   if (made.named.note)
     answer["note"] = *made.named.note;
   answer["complete"] = made.named.complete;

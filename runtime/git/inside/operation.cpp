@@ -29,26 +29,32 @@ constexpr operation operations[] = {
   {"BISECT_START", "a bisect", "git bisect reset", "git bisect reset"},
 };
 
-[[noreturn]] void refuse(const operation& one) {
+std::string sentence_for(const operation& one) {
   std::string sentence = one.name;
   sentence += " is under way in the session: finish it with `";
   sentence += one.finish;
   if (std::string_view{one.drop} != one.finish)
     sentence += std::string{"` or drop it with `"} + one.drop;
-  throw operation_fault{sentence + "`, then check in again"};
+  return sentence + "`, then check in again";
 }
 
 } // namespace
 
-void refuse_operation(const repo::facts& at) {
+std::optional<std::string> operation_at(const repo::facts& at) {
   for (const auto& one : operations) {
     std::error_code none;
     if (std::filesystem::exists(at.dir / one.mark, none))
-      refuse(one);
+      return sentence_for(one);
   }
   // Between two of several picks or reverts only their list is there.
   if (auto list = read_file(at.dir / "sequencer/todo"))
-    refuse(operations[list->starts_with("revert") ? 5 : 4]);
+    return sentence_for(operations[list->starts_with("revert") ? 5 : 4]);
+  return std::nullopt;
+}
+
+void refuse_operation(const repo::facts& at) {
+  if (auto sentence = operation_at(at))
+    throw operation_fault{*sentence};
 }
 
 } // namespace greenroom::git

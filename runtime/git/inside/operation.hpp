@@ -4,10 +4,16 @@
 
 #include "runtime/git/inside/repo.hpp"
 
+#include <optional>
+#include <string>
+
 namespace greenroom::git {
 
-/// Throws operation_fault that names what is under way and the commands that
-/// end it.
+/// What is under way and the commands that end it, in a sentence for the user;
+/// nullopt: nothing is.
+std::optional<std::string> operation_at(const repo::facts& at);
+
+/// Throws operation_fault with that sentence.
 void refuse_operation(const repo::facts& at);
 
 } // namespace greenroom::git

@@ -37,24 +37,6 @@ std::vector<std::string> tips_of(const objects& work) {
   return {tips.begin(), tips.end()};
 }
 
-// What is nowhere in the upstream, as far as the mirror knows. A tag is more
-// than the commit that it names.
-objects only_here(const mirror& mirror, const objects& work) {
-  const auto upstream = mirror.upstream_refs();
-  const auto known = mirror.reached_from(mirror.upstream_tips(), tips_of(work));
-  objects result;
-  for (const auto& one : work) {
-    auto is_there = known.contains(one.id);
-    if (one.name.starts_with("tags/")) {
-      auto same = upstream.find(one.name);
-      is_there = same != upstream.end() && same->second == one.id;
-    }
-    if (!is_there)
-      result.push_back(one);
-  }
-  return result;
-}
-
 std::uint64_t size_of_file(int fd) {
   struct stat info {};
   return ::fstat(fd, &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
@@ -310,6 +292,24 @@ taken_work save_what_can_be(const rescue_spec& spec) {
 }
 
 } // namespace
+
+// A tag is more than the commit that it names.
+std::vector<named_object> only_here(const mirror& mirror,
+                                    const std::vector<named_object>& work) {
+  const auto upstream = mirror.upstream_refs();
+  const auto known = mirror.reached_from(mirror.upstream_tips(), tips_of(work));
+  objects result;
+  for (const auto& one : work) {
+    auto is_there = known.contains(one.id);
+    if (one.name.starts_with("tags/")) {
+      auto same = upstream.find(one.name);
+      is_there = same != upstream.end() && same->second == one.id;
+    }
+    if (!is_there)
+      result.push_back(one);
+  }
+  return result;
+}
 
 rescue_result rescue(const rescue_spec& spec) {
   auto [work, note] = save_what_can_be(spec);

@@ -4,6 +4,7 @@
 #include "messages/errors.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/session/branch_position.hpp"
+#include "runtime/git/session/checkin.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -33,6 +34,33 @@ const char* word_for(git::merge_answer answer) {
       return "fast_forward";
   }
   return "";
+}
+
+// More than these nobody reads.
+constexpr std::size_t max_unpublished = 100;
+
+// In words what an end would keep under rescue refs, beside the branch and what
+// is not committed.
+ordered_json names_to_keep(const std::string& branch,
+                           const git::checkout_state& now,
+                           const git::mirror& mirror) {
+  if (!now.named)
+    return nullptr;
+  auto others = *now.named;
+  // A clone has all the upstream's tags: these need no look at the history.
+  std::erase_if(others,
+                [&, upstream = mirror.upstream_refs()](const auto& one) {
+                  const auto same = upstream.find(one.name);
+                  return one.name == "heads/" + branch
+                         || (same != upstream.end() && same->second == one.id);
+                });
+  auto words = ordered_json::array();
+  if (others.empty())
+    return words;
+  for (const auto& one : git::only_here(mirror, others))
+    if (words.size() < max_unpublished)
+      words.push_back(one.holds);
+  return words;
 }
 
 } // namespace
@@ -84,10 +112,15 @@ std::string git_service::state(const ask_checkout& request) {
   }
   auto now = in_asked_session(request, mirror).state(beside.value_or(""));
   ordered_json answer{
-    {"head", or_null(now.head)},     {"branch", or_null(now.branch)},
-    {"detached", !now.branch},       {"upstream", or_null(upstream)},
-    {"ahead", or_null(now.ahead)},   {"behind", or_null(now.behind)},
-    {"dirty_files", now.dirty_files}};
+    {"head", or_null(now.head)},
+    {"branch", or_null(now.branch)},
+    {"detached", !now.branch},
+    {"upstream", or_null(upstream)},
+    {"ahead", or_null(now.ahead)},
+    {"behind", or_null(now.behind)},
+    {"dirty_files", now.dirty_files},
+    {"operation", or_null(now.operation)},
+    {"unpublished", names_to_keep(request.session.branch, now, mirror)}};
   return text_of(answer);
 }
 

@@ -108,6 +108,9 @@ checkout_state to_state(const json& answer) {
     result.ahead = count_of(answer.at("ahead"));
     result.behind = count_of(answer.at("behind"));
   }
+  result.operation = optional_sentence(answer, "operation");
+  if (answer.contains("named"))
+    result.named = named_objects(answer.at("named"));
   return result;
 }
 

@@ -22,6 +22,10 @@ struct checkout_state {
   // HEAD beside the commit that was asked about; nullopt without either.
   std::optional<std::size_t> ahead;
   std::optional<std::size_t> behind;
+  // What git is in the middle of, in a sentence; nullopt: nothing, or not told.
+  std::optional<std::string> operation;
+  // What has a name in the repository, the branch included; nullopt: not known.
+  std::optional<std::vector<named_object>> named;
 };
 
 enum class merge_answer { clean, conflict, up_to_date, fast_forward };

@@ -543,7 +543,9 @@ TEST_CASE("questions are answered while the upstream is away") {
                 {"upstream", "main"},
                 {"ahead", 0},
                 {"behind", 0},
-                {"dirty_files", 1}});
+                {"dirty_files", 1},
+                {"operation", nullptr},
+                {"unpublished", json::array()}});
   CHECK_THAT(ask(git_question::diff), Catch::Contains("+new\n"));
   CHECK(json::parse(ask(git_question::mergeability))
         == json{{"mergeable", true},

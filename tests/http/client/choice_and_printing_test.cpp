@@ -1,5 +1,6 @@
 // Sessions by a word, and results as tables, JSON and names.
 #include "http/client/errors.hpp"
+#include "http/client/id_choice.hpp"
 #include "http/client/printable.hpp"
 #include "http/client/printing.hpp"
 #include "http/client/session_choice.hpp"
@@ -109,4 +110,22 @@ TEST_CASE("times are said as ages") {
   CHECK(past_column("AGE", "at").text(before)
         == age_column("AGE", "at").text(before));
   CHECK(past_column("AGE", "none").text(before) == "-");
+}
+
+TEST_CASE("an id is meant by a prefix that no other has") {
+  const auto rows = json::array(
+    {{{"exec_id", "abc1"}}, {{"exec_id", "abc2"}}, {{"exec_id", "abc"}}});
+  CHECK(match_id(rows, "exec_id", "abc1") == "abc1");
+  CHECK(match_id(rows, "exec_id", "abc") == "abc"); // it is one
+  CHECK(match_id(rows, "exec_id", "none") == "none");
+  CHECK_THROWS_AS(match_id(rows, "exec_id", "ab"), usage_error);
+}
+
+TEST_CASE("fields of the API are told as options") {
+  CHECK(in_options("from_ref needs new_branch")
+        == "--from needs the new branch");
+  CHECK(in_options("until must be a, not my_from_ref or from_refs")
+        == "--for must be a, not my_from_ref or from_refs");
+  CHECK(in_options("nothing of it lasts until noon")
+        == "nothing of it lasts until noon");
 }

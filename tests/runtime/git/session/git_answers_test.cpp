@@ -57,6 +57,14 @@ void check_saved(const saved_work& read) {
 TEST_CASE("answers from inside are read") {
   CHECK(read_state(state_text).dirty_files == 3);
   CHECK(read_state(state_text).behind == 2);
+  CHECK_FALSE(read_state(state_text).operation);
+  CHECK_FALSE(read_state(state_text).named);
+  auto more = state_text;
+  more.insert(1, R"("operation":"a merge\nis under way","named":[{"name":)"
+                 R"("stash","id":")"
+                   + any_commit + R"(","holds":"stash@{0}"}],)");
+  CHECK(read_state(more).operation == "a merge is under way");
+  CHECK(read_state(more).named->size() == 1);
   CHECK(read_forecast(forecast_text).files
         == std::vector<std::string>{"a.txt"});
   auto read = read_saved_work(saved_text, true);

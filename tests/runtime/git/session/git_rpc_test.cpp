@@ -4,11 +4,14 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
 using namespace greenroom;
 using namespace greenroom::test;
 using greenroom::git::checkout_paths;
 using greenroom::git::find_branch;
 using greenroom::git::merge_answer;
+using greenroom::git::named_object;
 using greenroom::git::sandboxed_git;
 
 namespace {
@@ -68,6 +71,22 @@ TEST_CASE("the state of a checkout is told beside the upstream") {
   auto detached = w.in(place).state("");
   CHECK(detached.branch == std::nullopt);
   CHECK(detached.ahead == std::nullopt);
+}
+
+TEST_CASE("the state names what an end keeps, and what git is in the middle "
+          "of") {
+  world w;
+  auto place = w.session("main");
+  CHECK_FALSE(w.in(place).state("").operation);
+  run_git(place.checkout, {"branch", "side"});
+  auto now = w.in(place).state("");
+  REQUIRE(now.named);
+  CHECK(std::ranges::count(*now.named, "branch side", &named_object::holds)
+        == 1);
+  run_git(place.checkout, {"bisect", "start"});
+  auto sentence = w.in(place).state("").operation;
+  REQUIRE(sentence);
+  CHECK_THAT(*sentence, Catch::Contains("a bisect is under way"));
 }
 
 TEST_CASE("asking changes nothing in the checkout") {
