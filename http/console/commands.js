@@ -1,13 +1,10 @@
 // The commands of a session: run one, and watch what it prints as it does.
 import { call, follow } from './api.js';
 import { badge, busy, field, h, replace } from './dom.js';
-import { age, bytes, commandText, outcome, plain, success } from './format.js';
+import { age, bytes, commandText, outcome, success } from './format.js';
+import { OutputScreen } from './output.js';
 import { isLive, streamOpened } from './session.js';
 import { update } from './update.js';
-
-// More than that a person does not read here; all of it can be downloaded.
-const mostShown = 512 * 1024;
-const showEvery = 100; // ms
 
 export async function commandsTab(body, { page, path, session, on }) {
   const list = h('div', {});
@@ -99,10 +96,10 @@ function showOutput(into, path, exec, live) {
       h('a', { href: `${execPath}/output`, download: `${exec.exec_id}.log` },
         'Download')), screen);
 
-  const printed = printer(screen);
+  const printed = new OutputScreen(screen);
   const stop = follow(path, { exec_id: exec.exec_id, from: 'earliest' }, {
-    'exec.output': (event) => printed(event),
-    'stream.gap': () => printed({ stream: 'note',
+    'exec.output': (event) => printed.write(event),
+    'stream.gap': () => printed.write({ stream: 'note',
       data: '[earlier output is not kept as events; download it]\n' }),
     'exec.started': (event) => {
       if (running) { // else its end is known already
@@ -112,70 +109,10 @@ function showOutput(into, path, exec, live) {
     'exec.exited': (event) => {
       replace(state, outcomeBadge(event));
       controls.remove();
+      printed.end();
       stop();
     },
     'session.ended': () => stop(),
   });
   return stop;
-}
-
-/// Appends what is printed, drops the oldest over the limit, and stays at the
-/// end where the reader is there. Events come by the thousand, so they are shown
-/// together, a few times a second: each showing has the page laid out anew.
-function printer(screen) {
-  let size = 0;
-  let waiting = []; // pieces of one stream each
-  let waits = 0; // characters in them
-  const decoders = {};
-  const show = () => {
-    const atEnd =
-      screen.scrollTop + screen.clientHeight >= screen.scrollHeight - 4;
-    for (const { stream, texts, length } of waiting) {
-      screen.append(h('span', { class: stream }, texts.join('')));
-      size += length;
-    }
-    waiting = [];
-    waits = 0;
-    while (size > mostShown && screen.childNodes.length > 1) {
-      size -= screen.firstChild.textContent.length;
-      screen.firstChild.remove();
-    }
-    if (atEnd) {
-      screen.scrollTop = screen.scrollHeight;
-    }
-  };
-  return (event) => {
-    const data = event.encoding === 'base64'
-      ? (decoders[event.stream] ??= new TextDecoder()).decode(
-        Uint8Array.from(atob(event.data), (c) => c.charCodeAt(0)),
-        { stream: true })
-      : event.data;
-    const text = plain(data);
-    if (waiting.length === 0) {
-      setTimeout(show, showEvery);
-    }
-    let last = waiting.at(-1);
-    if (last?.stream !== event.stream || last.length > mostShown / 16) {
-      last = { stream: event.stream, texts: [], length: 0 };
-      waiting.push(last);
-    }
-    last.texts.push(text);
-    last.length += text.length;
-    waits += text.length;
-    // What would be dropped at once is not shown first.
-    if (waits > 2 * mostShown) {
-      waiting = keepNewest(waiting);
-      waits = waiting.reduce((sum, one) => sum + one.length, 0);
-    }
-  };
-}
-
-/// The newest pieces, as many as may be shown.
-function keepNewest(pieces) {
-  let length = 0;
-  const begin = pieces.findLastIndex((one) => {
-    length += one.length;
-    return length > mostShown;
-  });
-  return pieces.slice(begin + 1);
 }

@@ -3,6 +3,7 @@ import { call, reviewPath, text } from './api.js';
 import { showDiff } from './changes.js';
 import { badge, busy, field, h, replace, row, table } from './dom.js';
 import { age, keyText } from './format.js';
+import { shownOutput } from './output.js';
 import { knownProjects } from './projects.js';
 import { update } from './update.js';
 
@@ -60,7 +61,7 @@ export async function showReview(page, project, id) {
       shown === 'approved' && mergeButton(path, draw),
       output && [h('h2', {}, 'What the review command printed'),
         h('pre', { class: 'output', tabindex: '0', role: 'region',
-          'aria-label': 'Output of the review command' }, output)],
+          'aria-label': 'Output of the review command' }, shownOutput(output))],
       h('h2', {}, 'Changes'), showDiff(diff));
   };
   await draw();

@@ -194,3 +194,26 @@ test('a command that has printed a lot is shown, its newest lines',
     await page.getByRole('button', { name: 'Clone URL' }).click();
     await page.getByRole('dialog').waitFor();
   });
+
+test('lines that are written over and colours look as on a terminal',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    await node.call('POST', `${session.path}/exec`, { wait: '10s', command:
+      'for i in 1 2 3; do printf "at %s0%%\\r" $i; sleep 0.1; done; '
+      + 'printf "\\033]0;title\\007at 100%%\\n\\033[1;31mred\\033[0m plain\\n"; '
+      + 'for c in 30 31 32 33 34 35 36 37 90 91 92 93 94 95 96 97; do '
+      + 'printf "\\033[%smcolour %s\\033[0m \\033[31;%smon it\\033[0m\\n" '
+      + '$c $c $((c + 10)); done; printf "<b>no markup</b>"' });
+    const page = await openSession(t, node, session, 'commands');
+    const output = page.getByRole('log');
+    await output.getByText('<b>no markup</b>').waitFor();
+    const text = await output.textContent();
+    assert.ok(text.startsWith('at 100%\nred plain\ncolour 30 on it\n'), text);
+    const red = output.getByText('red', { exact: true });
+    const look = () => red.evaluate((one) =>
+      [getComputedStyle(one).color, getComputedStyle(one).fontWeight]);
+    assert.deepEqual(await look(), ['rgb(179, 38, 30)', '700']);
+    // Each of them can be read, in either theme.
+    await check(page, 'colours');
+  });
