@@ -1,5 +1,5 @@
 // The console: which page is shown, and to whom.
-import { call, onLoggedOut, onLost, passes } from './api.js';
+import { call, onLoggedOut, onLost } from './api.js';
 import { badge, busy, failure, h, notice, replace } from './dom.js';
 import { showKeys } from './keys.js';
 import { showLogin } from './login.js';
@@ -85,7 +85,7 @@ async function show() {
         await draw(page, ...parts);
       } catch (error) {
         replace(page.place, h('h1', {}, title), failure(error));
-        later(page, error, show);
+        page.later(error, show);
       }
       return;
     }
@@ -107,14 +107,6 @@ document.querySelector('.skip').addEventListener('click', (event) => {
   main.focus();
 });
 
-// Tries again what only fails for now, as long as its failure is shown.
-function later(page, error, work) {
-  if (passes(error)) {
-    const timer = setTimeout(work, Math.max(3000, error.retryAfter));
-    page.onLeave(() => clearTimeout(timer));
-  }
-}
-
 onLost((lost) => replace(document.getElementById('state'), lost
   && [badge('reconnecting'), h('span', {}, ' What is shown may be old.')]));
 
@@ -125,7 +117,7 @@ async function begin() {
     if (error.status !== 401) {
       // Whether there is a login is not known.
       replace(main, failure(error));
-      later(shown, error, begin);
+      shown.later(error, begin);
       return;
     }
   }

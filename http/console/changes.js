@@ -1,18 +1,9 @@
 // What the session has changed, and its check-in.
-import { call, reviewPath, text } from './api.js';
+import { call, text } from './api.js';
 import { busy, field, h, notice, replace } from './dom.js';
 import { diffLines } from './format.js';
-import { isLive } from './session.js';
 
-export async function changesTab(body, { path, session, refresh }) {
-  if (!isLive(session)) {
-    replace(body, session.review_id
-      ? h('p', {}, h('a', {
-        href: `#${reviewPath(session.project_id, session.review_id)}`,
-      }, 'What was checked in is in its review.'))
-      : h('p', { class: 'empty' }, 'The session is over.'));
-    return;
-  }
+export async function changesTab(body, { path, refresh }) {
   const shown = h('div', {});
   const again = h('button', { type: 'button', onclick: () => busy(again, load) },
     'Look again');

@@ -27,6 +27,14 @@ export class Page {
     }
   }
 
+  /// Tries again what only fails for now, unless the page is left before.
+  later(error, work) {
+    if (passes(error)) {
+      const timer = setTimeout(work, Math.max(3000, error.retryAfter));
+      this.onLeave(() => clearTimeout(timer));
+    }
+  }
+
   /// Calls `work` now and then, while the page is looked at. The first failure
   /// is the caller's; of later ones it is said that what is shown is old.
   async repeat(milliseconds, work) {

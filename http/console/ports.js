@@ -1,13 +1,12 @@
 // The ports that a session listens on, and links that open them.
 import { call } from './api.js';
 import { busy, h, notice, row, table } from './dom.js';
-import { isLive, streamOpened } from './session.js';
+import { streamOpened } from './session.js';
 import { update } from './update.js';
 
-export async function portsTab(body, { page, path, session, on }) {
+export async function portsTab(body, { page, path, on }) {
   async function refresh() {
-    const { ports } = isLive(session) ? await call('GET', `${path}/ports`)
-      : { ports: [] };
+    const { ports } = await call('GET', `${path}/ports`);
     update(body, table('Ports', ['Port', 'Preview', 'Access', 'Process', 'Address'],
       ports.map((port) => portRow(path, port)),
       'Nothing listens. Start a server in the session, and it shows here.'));

@@ -1,9 +1,10 @@
 // One session: what it is, and its tabs.
-import { call, follow, sessionPath } from './api.js';
-import { ask, badge, busy, field, h, notice, replace } from './dom.js';
+import { call, follow, reviewPath, sessionPath } from './api.js';
+import { ask, badge, busy, failure, field, h, notice, replace } from './dom.js';
 import { age, keyText, shellQuoted, until } from './format.js';
 import { changesTab } from './changes.js';
 import { commandsTab } from './commands.js';
+import { Page } from './page.js';
 import { portsTab } from './ports.js';
 import { terminalTab } from './terminal.js';
 import { eventTypes, timelineTab } from './timeline.js';
@@ -16,6 +17,9 @@ const tabs = {
   ports: ['Ports', portsTab],
   timeline: ['Timeline', timelineTab],
 };
+
+// A session that is over has these; the rest ended with it.
+const lasting = ['commands', 'timeline'];
 
 export const isLive = (session) =>
   ['creating', 'active', 'checking_in'].includes(session.status);
@@ -45,34 +49,53 @@ function startStream(page, path, from) {
   return (types, handle) => listeners.push([types, handle]);
 }
 
-export async function showSession(page, project, id, tab) {
+export async function showSession(page, project, id, wanted) {
   const path = sessionPath(project, id);
+  const tab = tabs[wanted] ? wanted : 'commands';
   const head = h('section', { class: 'card', 'aria-label': 'The session' });
-  const body = h('section', { 'aria-label': tabs[tab]?.[0] ?? tab });
+  const nav = h('nav', { class: 'tabs', 'aria-label': 'Session' });
+  const body = h('section', { 'aria-label': tabs[tab][0] });
   let session = await call('GET', path);
   let tick = drawHead(head, session, path, refresh);
+  let on = () => {};
+  let shown = new Page();
+  page.onLeave(() => shown.leave());
+
   async function refresh() {
     const before = isLive(session);
     session = await call('GET', path);
     tick = drawHead(head, session, path, refresh);
+    drawTabs(nav, session, path, tab);
     // What it offers can be done no more; a timeline offers nothing.
     if (before && !isLive(session) && tab !== 'timeline') {
       on = () => {};
       await drawTab();
     }
   }
-  const drawTab = () => (tabs[tab] ?? tabs.commands)[1](body,
-    { page, path, session, refresh, on });
-  let on = () => {};
-  replace(page.place,
-    h('h1', {}, 'Session ', h('span', { class: 'mono' }, id)),
-    head,
-    h('nav', { class: 'tabs', 'aria-label': 'Session' },
-      Object.entries(tabs).map(([name, [title]]) => h('a', {
-        href: `#${path}/${name}`, 'aria-current': name === tab ? 'page' : null,
-      }, title))),
-    body);
 
+  // A tab that cannot be shown leaves the rest of the page as it is.
+  async function drawTab() {
+    shown.leave();
+    const mine = new Page();
+    shown = mine;
+    replace(body, mine.place);
+    if (!isLive(session) && !lasting.includes(tab)) {
+      replace(mine.place, h('p', { class: 'empty' }, 'The session is over: '
+        + 'it has no terminal, changes or ports any more. What its commands '
+        + 'printed and its timeline are still here.'));
+      return;
+    }
+    try {
+      await tabs[tab][1](mine.place, { page: mine, path, session, refresh, on });
+    } catch (error) {
+      replace(mine.place, failure(error));
+      mine.later(error, drawTab);
+    }
+  }
+
+  drawTabs(nav, session, path, tab);
+  replace(page.place,
+    h('h1', {}, 'Session ', h('span', { class: 'mono' }, id)), head, nav, body);
   if (isLive(session) || tab === 'timeline') {
     on = startStream(page, path, tab === 'timeline' ? 'earliest' : 'now');
     on([streamOpened, 'session.extended', 'session.expiring', 'session.ended',
@@ -82,6 +105,14 @@ export async function showSession(page, project, id, tab) {
     page.onLeave(() => clearInterval(timer));
   }
   await drawTab();
+}
+
+function drawTabs(nav, session, path, tab) {
+  const names = Object.keys(tabs).filter((name) =>
+    isLive(session) || lasting.includes(name));
+  update(nav, names.map((name) => h('a', { href: `#${path}/${name}`,
+    'data-key': name, 'aria-current': name === tab ? 'page' : null },
+  tabs[name][0])));
 }
 
 // Forms stand apart and stay as they are. Returns what moves the times on.
@@ -103,6 +134,9 @@ function drawHead(head, session, path, refresh) {
       : `${session.running_execs} commands`),
     fact('Node', session.pod_name),
     session.commit && fact('Commit', h('span', { class: 'mono' }, session.commit)),
+    session.review_id && fact('Review', h('a', { class: 'mono',
+      href: `#${reviewPath(session.project_id, session.review_id)}` },
+    session.review_id)),
     session.rescue_refs?.length > 0 && fact('Kept under', [h('ul', {},
       session.rescue_refs.map(({ ref, holds }) =>
         h('li', {}, h('span', { class: 'mono' }, ref), ` ${holds}`))),

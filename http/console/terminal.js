@@ -3,17 +3,12 @@
 import { Backoff, call, passes } from './api.js';
 import { badge, busy, h, replace } from './dom.js';
 import { commandText, outcome } from './format.js';
-import { isLive, streamOpened } from './session.js';
+import { streamOpened } from './session.js';
 import { update } from './update.js';
 
 const shell = 'exec "${SHELL:-/bin/bash}" -i';
 
-export async function terminalTab(body, { page, path, session, on }) {
-  if (!isLive(session)) {
-    replace(body, h('p', { class: 'empty' },
-      'The session is over, and its terminals with it.'));
-    return;
-  }
+export async function terminalTab(body, { page, path, on }) {
   const library = await load();
   const list = h('div', { class: 'row' });
   let there = [];

@@ -80,11 +80,19 @@ test('a session that is left says where its work is kept',
         .count(), 0, name);
     }
     await check(page, 'session-over');
-    for (const tab of ['Terminal', 'Changes', 'Ports', 'Timeline']) {
-      await page.getByRole('link', { name: tab }).click();
-      await page.getByRole('region', { name: tab }).waitFor();
-      await check(page, `session-over-${tab.toLowerCase()}`);
+    for (const tab of ['Terminal', 'Changes', 'Ports']) {
+      assert.equal(await page.getByRole('link', { name: tab }).count(), 0, tab);
+      // By an address that somebody has kept.
+      await page.goto(`${node.url}/#${session.path}/${tab.toLowerCase()}`);
+      await page.getByRole('region', { name: tab })
+        .getByText('it has no terminal').waitFor();
     }
+    await check(page, 'session-over-ports');
+    await page.getByRole('link', { name: 'Commands' }).click();
+    await page.getByRole('log').getByText('begun').waitFor();
+    await page.getByRole('link', { name: 'Timeline' }).click();
+    await page.getByRole('region', { name: 'Timeline' }).waitFor();
+    await check(page, 'session-over-timeline');
     await page.getByText('session.ended').waitFor();
   });
 
@@ -109,8 +117,7 @@ test('a second person rejects, and says why', { timeout: 60_000 },
     await page.getByRole('link', { name: /^[a-z0-9]{20}$/ }).click();
     await page.getByText('+new').waitFor();
     // The first looks at it meanwhile.
-    await mine.getByRole('link', { name: 'Changes' }).click();
-    await mine.getByRole('link', { name: /in its review/ }).click();
+    await mine.getByRole('link', { name: /^[a-z0-9]{20}$/ }).click();
     await mine.getByText('queued', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Reject' }).click();
     const comment = page.getByLabel('Comment');
