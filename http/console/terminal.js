@@ -1,6 +1,6 @@
 // An interactive terminal: a shell of the session on a screen of xterm.js. The
 // shell lives in the session; what ends here is only the view of it.
-import { Backoff, call, passes } from './api.js';
+import { Backoff, call, passes, Refused, text } from './api.js';
 import { badge, busy, h, replace } from './dom.js';
 import { commandText, outcome } from './format.js';
 import { streamOpened } from './session.js';
@@ -8,8 +8,8 @@ import { update } from './update.js';
 
 const shell = 'exec "${SHELL:-/bin/bash}" -i';
 
-export async function terminalTab(body, { page, path, on }) {
-  const library = await load();
+export async function terminalTab(body, { page, path, session, on }) {
+  const library = await load(session.id);
   const list = h('div', { class: 'row' });
   let there = [];
   let chosen = null;
@@ -74,7 +74,7 @@ const isLeaveKey = (event) => event.ctrlKey && event.shiftKey && !event.altKey
   && !event.metaKey && (event.key.toLowerCase() === 'l' || event.code === 'KeyL');
 
 /// xterm.js and its style, which only this page needs.
-async function load() {
+async function load(sessionId) {
   if (!document.querySelector('link[href="/console/xterm.css"]')) {
     document.head.append(h('link', { rel: 'stylesheet',
       href: '/console/xterm.css' }));
@@ -84,9 +84,27 @@ async function load() {
       import('./xterm.mjs'), import('./addon-fit.mjs')]);
     return { Terminal, FitAddon };
   } catch {
-    throw new Error('This node was built without xterm.js, so it shows no '
-      + 'terminals here; “greenroom shell” opens one.');
+    throw await whyNotLoaded(sessionId);
   }
+}
+
+// An import does not tell what it was answered.
+async function whyNotLoaded(sessionId) {
+  try {
+    await Promise.all([text('/console/xterm.mjs'),
+      text('/console/addon-fit.mjs')]);
+  } catch (error) {
+    return error.status !== 404 ? error : new Refused(404, {
+      message: 'This node cannot show terminals here, for xterm.js is not '
+        + 'installed on it.',
+      details: { remediation: `“greenroom shell ${sessionId}” opens one from a `
+        + 'command line, and “Commands” runs what asks nothing. Whoever runs the '
+        + 'node adds xterm.js by “./dev build”, where npm can be reached, and '
+        + 'restarts it with the directory “console” of that build beside the '
+        + 'program.' } });
+  }
+  return new Refused(0, { message: 'xterm.js could not be loaded.',
+    details: { remediation: 'Load this page anew.' } });
 }
 
 // As style.css has it, by whether it is dark.

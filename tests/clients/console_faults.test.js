@@ -291,3 +291,24 @@ test('who may not list projects has sessions and reviews all the same',
       await page.getByText('+new').waitFor();
     }
   });
+
+test('a node without xterm.js says so, and what opens a terminal instead',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    await page.getByRole('link', { name: session.id }).click();
+    await page.route('**/console/xterm.mjs', (route) => route.fulfill({
+      status: 404, contentType: 'application/json',
+      body: '{"error":{"code":"NOT_FOUND","message":"the console has no such file"}}' }));
+    await page.getByRole('link', { name: 'Terminal' }).click();
+    const tab = page.getByRole('region', { name: 'Terminal' });
+    await tab.getByText('xterm.js is not installed on it').waitFor();
+    await tab.getByText(`greenroom shell ${session.id}`).waitFor();
+    await check(page, 'no-terminal');
+    // The rest of the session is there.
+    await page.getByRole('button', { name: 'Extend' }).waitFor();
+    await page.getByRole('link', { name: 'Commands' }).click();
+    await page.getByText('Nothing has been run yet.').waitFor();
+  });
