@@ -5,6 +5,7 @@ import { showKeys } from './keys.js';
 import { showLogin } from './login.js';
 import { showNodes } from './nodes.js';
 import { Page } from './page.js';
+import { showProjects } from './projects.js';
 import { showReview, showReviews } from './reviews.js';
 import { showSession } from './session.js';
 import { showSessions } from './sessions.js';
@@ -15,6 +16,11 @@ const main = document.getElementById('main');
 const pages = [
   [/^#?\/?$/, 'Sessions', (page) => showSessions(page)],
   [/^#\/reviews$/, 'Reviews', (page) => showReviews(page)],
+  [/^#\/projects$/, 'Projects', (page) => showProjects(page)],
+  [/^#\/projects\/([^/]+)\/sessions(\/new)?$/, 'Sessions',
+    (page, project, create) => showSessions(page, project, Boolean(create))],
+  [/^#\/projects\/([^/]+)\/reviews$/, 'Reviews',
+    (page, project) => showReviews(page, project)],
   [/^#\/projects\/([^/]+)\/reviews\/([^/]+)$/, 'Review',
     (page, project, id) => showReview(page, project, id)],
   [/^#\/projects\/([^/]+)\/sessions\/([^/]+)(?:\/([a-z]+))?$/, 'Session',
@@ -26,7 +32,8 @@ const pages = [
   [/^#\/nodes$/, 'Nodes', (page) => showNodes(page)],
 ];
 
-const links = [['#/', 'Sessions'], ['#/reviews', 'Reviews']];
+const links = [['#/', 'Sessions'], ['#/reviews', 'Reviews'],
+  ['#/projects', 'Projects']];
 const adminLinks = [['#/keys', 'Keys'], ['#/webhooks', 'Webhooks'],
   ['#/nodes', 'Nodes']];
 

@@ -4,15 +4,18 @@ import { showDiff } from './changes.js';
 import { badge, busy, field, h, replace, row, table } from './dom.js';
 import { age, keyText } from './format.js';
 import { shownOutput } from './output.js';
-import { knownProjects } from './projects.js';
+import { knownProjects } from './project_choice.js';
 import { update } from './update.js';
 
-export async function showReviews(page) {
+/// Those of one project, or of all.
+export async function showReviews(page, project) {
   const list = h('div', {});
-  replace(page.place, h('h1', {}, 'Reviews'), list);
+  replace(page.place, h('h1', {}, project ? `Reviews of ${project}` : 'Reviews'),
+    project && h('p', {}, h('a', { href: '#/reviews' }, 'All reviews')), list);
   await page.repeat(5000, async () => {
-    const { ids, all: whole } = await knownProjects();
-    const lists = await Promise.all(ids.map(reviewsOf));
+    const { projects, all: whole } = project
+      ? { projects: [{ id: project }], all: true } : await knownProjects();
+    const lists = await Promise.all(projects.map(({ id }) => reviewsOf(id)));
     const all = lists.flat().sort((a, b) =>
       Date.parse(b.created_at) - Date.parse(a.created_at));
     update(list, table('Reviews',

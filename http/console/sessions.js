@@ -2,7 +2,7 @@
 import { call, sessionPath } from './api.js';
 import { badge, busy, field, h, notice, replace, row, table } from './dom.js';
 import { age, commandText, until } from './format.js';
-import { projectControl } from './projects.js';
+import { projectControl } from './project_choice.js';
 import { update } from './update.js';
 
 const live = ['creating', 'active', 'checking_in'];
@@ -12,30 +12,43 @@ const live = ['creating', 'active', 'checking_in'];
 const mostAsked = 20;
 const longestCommand = 40;
 
-export async function showSessions(page) {
+/// Those of one project, or of all. With `create` the form for a new one is
+/// open.
+export async function showSessions(page, project, create = false) {
+  const path = project ? `/projects/${encodeURIComponent(project)}/sessions`
+    : '/sessions';
   const list = h('div', {});
   const ended = h('input', { type: 'checkbox', onchange: () => refresh() });
-  replace(page.place, h('h1', {}, 'Sessions'),
-    createForm(await projectControl()),
+  replace(page.place, h('h1', {}, project ? `Sessions of ${project}` : 'Sessions'),
+    project && h('p', {}, h('a', { href: '#/' }, 'All sessions')),
+    createForm(await projectControl(project), create),
     h('div', { class: 'row' }, h('label', {}, ended, ' Show those that are over')),
     list);
 
   async function refresh() {
     // Ended ones may be many: without them each status is asked for alone.
-    const asked = ended.checked ? ['?limit=200']
-      : live.map((status) => `?limit=200&status=${status}`);
-    const pages = await Promise.all(asked.map((query) =>
-      call('GET', `/sessions${query}`)));
-    const shown = pages.flatMap(({ sessions }) => sessions).sort((a, b) =>
-      Date.parse(b.created_at) - Date.parse(a.created_at));
-    const running = await commandsOf(shown);
+    const { sessions, more } = ended.checked
+      ? await gathered([`${path}?limit=200`]) : await liveSessions(path);
+    const running = await commandsOf(sessions);
     update(list, table('Sessions',
       ['Session', 'Status', 'Project', 'Branch', 'By', 'Runs', 'Age', 'Ends'],
-      shown.map((one) => sessionRow(one, running.get(one.id))), 'No session is live. Make one above.'),
-    pages.some((one) => one.next_cursor) && h('p', { class: 'empty' },
+      sessions.map((one) => sessionRow(one, running.get(one.id))),
+      'No session is live. Make one above.'),
+    more && h('p', { class: 'empty' },
       'There are more; “greenroom list --all” has them.'));
   }
   await page.repeat(5000, refresh);
+}
+
+/// The live ones of a list's path, newest first, and whether there are more.
+export const liveSessions = (path) =>
+  gathered(live.map((status) => `${path}?limit=200&status=${status}`));
+
+async function gathered(paths) {
+  const pages = await Promise.all(paths.map((path) => call('GET', path)));
+  return { sessions: pages.flatMap(({ sessions }) => sessions).sort((a, b) =>
+    Date.parse(b.created_at) - Date.parse(a.created_at)),
+  more: pages.some((one) => one.next_cursor) };
 }
 
 /// The commands that run, by session.
@@ -85,7 +98,7 @@ function sessionRow(session, running) {
 export const sessionLink = (session, tab) =>
   `#${sessionPath(session.project_id, session.id)}${tab ? `/${tab}` : ''}`;
 
-function createForm({ control: project, hint }) {
+function createForm({ control: project, hint }, open) {
   const how = h('select', { name: 'how' },
     h('option', { value: 'new_branch' }, 'a new branch'),
     h('option', { value: 'branch' }, 'a branch that is there'));
@@ -118,5 +131,6 @@ function createForm({ control: project, hint }) {
     field('From', from), field('Expires in', expires, '90m, 24h, 7d'),
     field('Preview port', port),
     h('button', { class: 'main' }, 'Create'));
-  return h('details', { class: 'card' }, h('summary', {}, 'New session'), form);
+  return h('details', { class: 'card', open },
+    h('summary', {}, 'New session'), form);
 }

@@ -103,7 +103,7 @@ async function whyNotLoaded(sessionId) {
         + 'restarts it with the directory “console” of that build beside the '
         + 'program.' } });
   }
-  return new Refused(0, { message: 'xterm.js could not be loaded.',
+  return new Refused(200, { message: 'xterm.js could not be loaded.',
     details: { remediation: 'Load this page anew.' } });
 }
 

@@ -289,6 +289,9 @@ test('who may not list projects has sessions and reviews all the same',
       await page.getByRole('link', { name: 'Reviews' }).click();
       await page.getByRole('link', { name: /^[a-z0-9]{20}$/ }).click();
       await page.getByText('+new').waitFor();
+      await page.getByRole('link', { name: 'Projects' }).click();
+      await page.getByRole('cell', { name: 'demo', exact: true }).waitFor();
+      await check(page, 'projects-few-scopes');
     }
   });
 

@@ -224,3 +224,43 @@ test('lines that are written over and colours look as on a terminal',
     // Each of them can be read, in either theme.
     await check(page, 'colours');
   });
+
+test('the projects say what they take and protect, and lead to a session',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    await page.getByRole('link', { name: 'Projects' }).click();
+    const row = page.getByRole('row').filter({ hasText: 'demo.git' });
+    for (const text of ['running', '1 of 20', 'the default branch', 'by a person']) {
+      await row.getByText(text, { exact: true }).waitFor();
+    }
+    await check(page, 'projects');
+    await node.call('PATCH', '/projects/demo', { max_active_sessions: 3,
+      protected_branches: ['main', 'release'],
+      review: { command: 'make check', required: true } });
+    for (const text of ['1 of 3', 'main, release', 'by make check, always']) {
+      await row.getByText(text, { exact: true }).waitFor();
+    }
+
+    await page.getByRole('link', { name: 'New session in demo' }).click();
+    await page.getByRole('heading', { name: 'Sessions of demo' }).waitFor();
+    await page.getByRole('link', { name: session.id }).waitFor();
+    assert.equal(await page.getByLabel('Project', { exact: true }).inputValue(),
+      'demo');
+    await check(page, 'project-sessions');
+    await page.getByLabel('Branch', { exact: true }).fill('from-the-project');
+    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByRole('heading', { name: /^Session / }).waitFor();
+    await page.goto(`${node.url}/#/projects`);
+    await row.getByText('2 of 3', { exact: true }).waitFor();
+    await page.getByRole('link', { name: 'Reviews of demo' }).click();
+    await page.getByRole('heading', { name: 'Reviews of demo' }).waitFor();
+
+    // One that takes none offers none.
+    await node.call('PATCH', '/projects/demo', { status: 'stopped' });
+    await page.getByRole('link', { name: 'Projects' }).click();
+    await row.getByText('stopped', { exact: true }).waitFor();
+    assert.equal(await page.getByRole('link', { name: /New session/ }).count(), 0);
+  });
