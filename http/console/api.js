@@ -48,11 +48,20 @@ async function ask(method, path, body, headers = {}, signal = undefined) {
 /// The `data` of an answer.
 export async function call(method, path, body, headers) {
   const answer = await ask(method, path, body, headers);
-  return (await answer.json()).data;
+  return (await whole(answer.json())).data;
 }
 
 export async function text(path) {
-  return (await ask('GET', path)).text();
+  return whole((await ask('GET', path)).text());
+}
+
+// The connection may break, or something before the server answer for it.
+async function whole(body) {
+  try {
+    return await body;
+  } catch {
+    throw new Refused(0, { message: 'The server’s answer was cut off.' });
+  }
 }
 
 /// A session's path, and a review's.

@@ -48,13 +48,14 @@ export async function commandsTab(body, { page, path, session, on }) {
     draw();
   }
 
-  replace(body, isLive(session) && runForm(path, async (exec) => {
-    await refresh();
+  const soon = page.calmly(refresh);
+  replace(body, isLive(session) && runForm(path, (exec) => {
+    execs = [exec, ...execs.filter((one) => one.exec_id !== exec.exec_id)];
     choose(exec.exec_id);
+    soon();
   }), list, output);
   await refresh();
-  on([streamOpened, 'exec.queued', 'exec.started', 'exec.exited'],
-    page.calmly(refresh));
+  on([streamOpened, 'exec.queued', 'exec.started', 'exec.exited'], soon);
   if (execs.length > 0) {
     choose(execs[0].exec_id);
   }
@@ -68,8 +69,12 @@ function runForm(path, done) {
   const form = h('form', { class: 'row', onsubmit: (event) => {
     event.preventDefault();
     busy(form, async () => {
-      await done(await call('POST', `${path}/exec`, { command: command.value }));
-      command.value = '';
+      const { value } = command;
+      const exec = await call('POST', `${path}/exec`, { command: value });
+      if (command.value === value) { // else the next is being typed
+        command.value = '';
+      }
+      done(exec);
     });
   } }, field('Command', command), h('button', { class: 'main' }, 'Run'));
   return h('div', {}, form);

@@ -1,8 +1,8 @@
 // A page: its place in the window, and what ends with it. Timers, streams and
 // terminals are over when another page is shown; what an answer that comes
 // late still draws goes to a place that nobody sees any more.
-import { passes, setLost } from './api.js';
-import { h } from './dom.js';
+import { Backoff, passes, setLost } from './api.js';
+import { failure, h } from './dom.js';
 
 export class Page {
   #left = false;
@@ -36,7 +36,8 @@ export class Page {
   }
 
   /// Calls `work` now and then, while the page is looked at. The first failure
-  /// is the caller's; of later ones it is said that what is shown is old.
+  /// is the caller's; of later ones it is said that what is shown is old, and
+  /// where that stays so, why.
   async repeat(milliseconds, work) {
     let working = true;
     const again = async () => {
@@ -49,6 +50,10 @@ export class Page {
         setLost(this, false);
       } catch (error) {
         setLost(this, !this.#left && passes(error));
+        if (!passes(error)) {
+          clearInterval(timer);
+          this.place.prepend(failure(error));
+        }
       }
       working = false;
     };
@@ -61,15 +66,49 @@ export class Page {
     working = false;
   }
 
-  /// What calls `work` once where it is called many times in a row.
+  /// What calls `work` once where it is called many times in a row, and once
+  /// more where it was called meanwhile. Two never run at once, or the older
+  /// answer might be shown last. What only fails for now is tried again, for
+  /// nobody else may call.
   calmly(work) {
+    const pauses = new Backoff();
+    const me = {};
     let timer = null;
-    this.onLeave(() => clearTimeout(timer));
+    let working = false;
+    let wanted = false;
+    const begin = (pause) => {
+      if (!this.#left) {
+        timer ??= setTimeout(run, pause);
+      }
+    };
+    const run = async () => {
+      working = true;
+      wanted = false;
+      let pause = 200;
+      try {
+        await work();
+        pauses.reset();
+        setLost(me, false);
+      } catch (error) {
+        wanted ||= passes(error);
+        pause = Math.max(pauses.next(), error.retryAfter ?? 0);
+        setLost(me, !this.#left && passes(error));
+      }
+      working = false;
+      timer = null;
+      if (wanted) {
+        begin(pause);
+      }
+    };
+    this.onLeave(() => {
+      clearTimeout(timer);
+      setLost(me, false);
+    });
     return () => {
-      timer ??= setTimeout(() => {
-        timer = null;
-        work().catch(() => {});
-      }, 200);
+      wanted = true;
+      if (!working) {
+        begin(200);
+      }
     };
   }
 }

@@ -56,7 +56,9 @@ export async function showSession(page, project, id, wanted) {
   const nav = h('nav', { class: 'tabs', 'aria-label': 'Session' });
   const body = h('section', { 'aria-label': tabs[tab][0] });
   let session = await call('GET', path);
-  let tick = drawHead(head, session, path, refresh);
+  // What has been done is done, also where it cannot be looked at at once.
+  const soon = page.calmly(refresh);
+  let tick = drawHead(head, session, path, soon);
   let on = () => {};
   let shown = new Page();
   page.onLeave(() => shown.leave());
@@ -64,7 +66,7 @@ export async function showSession(page, project, id, wanted) {
   async function refresh() {
     const before = isLive(session);
     session = await call('GET', path);
-    tick = drawHead(head, session, path, refresh);
+    tick = drawHead(head, session, path, soon);
     drawTabs(nav, session, path, tab);
     // What it offers can be done no more; a timeline offers nothing.
     if (before && !isLive(session) && tab !== 'timeline') {
@@ -86,7 +88,7 @@ export async function showSession(page, project, id, wanted) {
       return;
     }
     try {
-      await tabs[tab][1](mine.place, { page: mine, path, session, refresh, on });
+      await tabs[tab][1](mine.place, { page: mine, path, session, on });
     } catch (error) {
       replace(mine.place, failure(error));
       mine.later(error, drawTab);
@@ -100,7 +102,7 @@ export async function showSession(page, project, id, wanted) {
     on = startStream(page, path, tab === 'timeline' ? 'earliest' : 'now');
     on([streamOpened, 'session.extended', 'session.expiring', 'session.ended',
       'exec.started', 'exec.exited', 'checkin.started', 'checkin.finished'],
-    page.calmly(refresh));
+    soon);
     const timer = setInterval(() => tick(), 1000);
     page.onLeave(() => clearInterval(timer));
   }
@@ -116,7 +118,7 @@ function drawTabs(nav, session, path, tab) {
 }
 
 // Forms stand apart and stay as they are. Returns what moves the times on.
-function drawHead(head, session, path, refresh) {
+function drawHead(head, session, path, soon) {
   const live = isLive(session);
   const facts = head.querySelector('dl') ?? h('dl', {});
   const past = h('span', { class: 'past' });
@@ -147,7 +149,7 @@ function drawHead(head, session, path, refresh) {
   }
   const actions = head.querySelector('.actions');
   if (live && !actions) {
-    head.append(actionRow(session, path, refresh));
+    head.append(actionRow(session, path, soon));
   } else if (!live) {
     actions?.remove();
   }
@@ -167,19 +169,19 @@ function drawHead(head, session, path, refresh) {
 
 const fact = (name, value) => [h('dt', {}, name), h('dd', {}, value)];
 
-function actionRow(session, path, refresh) {
+function actionRow(session, path, soon) {
   const by = h('input', { value: '24h', size: '6' });
   const extend = h('button', { type: 'button', onclick: () => busy(extend,
     async () => {
       await call('POST', `${path}/extend`, { expires_in: by.value.trim() });
-      await refresh();
+      soon();
     }) }, 'Extend');
   const end = h('button', { type: 'button', class: 'danger', onclick: () =>
     busy(end, async () => {
       if (await ask('End the session without a check-in? Its commands are '
         + 'killed; its work is kept under rescue refs.', 'End it')) {
         await call('POST', `${path}/discard`, {});
-        await refresh();
+        soon();
       }
     }) }, 'End');
   const clone = h('button', { type: 'button', onclick: () => busy(clone,

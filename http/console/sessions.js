@@ -115,6 +115,7 @@ function createForm({ control: project, hint }, open) {
   const form = h('form', { class: 'grid', onsubmit: (event) => {
     event.preventDefault();
     busy(form, async () => {
+      const before = location.hash;
       const made = await call('POST',
         `/projects/${encodeURIComponent(project.value.trim())}/sessions`, {
           [how.value]: branch.value.trim(),
@@ -124,7 +125,9 @@ function createForm({ control: project, hint }, open) {
           preview_port: Number(port.value),
         });
       notice(`Session ${made.id} is there.`);
-      location.hash = sessionLink(made);
+      if (location.hash === before) { // else something else is looked at
+        location.hash = sessionLink(made);
+      }
     });
   } },
     field('Project', project, hint), field('On', how), field('Branch', branch),

@@ -92,6 +92,57 @@ test('output that a command prints during a cut is all there after it',
     await page.getByText('reconnecting').waitFor({ state: 'hidden' });
   });
 
+test('a session that ends while it cannot be looked at is shown as over',
+  { timeout: 60_000 }, async (t) => {
+    const { node, proxy } = await startBehindProxy(t);
+    const session = await node.makeSession();
+    const page = await openPage(t, proxy.url);
+    await logIn(page, proxy.url, node.key);
+    await page.getByRole('link', { name: session.id }).click();
+    await page.getByText('Nothing has been run yet.').waitFor();
+    // Its stream tells the end once, and is over then.
+    proxy.refuse = (url) => (url === session.path ? 503 : 0);
+    await node.call('POST', `${session.path}/discard`, {});
+    await page.getByText('reconnecting').waitFor();
+    proxy.refuse = () => 0;
+    await page.getByText('terminated', { exact: true }).waitFor();
+    await page.getByText('reconnecting').waitFor({ state: 'hidden' });
+  });
+
+test('a command that was begun is not offered to be run again, whatever follows',
+  { timeout: 60_000 }, async (t) => {
+    const { node, proxy } = await startBehindProxy(t);
+    const session = await node.makeSession();
+    const page = await openPage(t, proxy.url);
+    await logIn(page, proxy.url, node.key);
+    await page.getByRole('link', { name: session.id }).click();
+    await page.getByText('Nothing has been run yet.').waitFor();
+    proxy.refuse = (url) => (url.includes('/execs?') ? 503 : 0);
+    const command = page.getByLabel('Command', { exact: true });
+    await command.fill('echo once');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByRole('log').getByText('once').waitFor();
+    assert.equal(await command.inputValue(), '');
+    assert.equal(await page.getByRole('alert').count(), 0);
+    proxy.refuse = () => 0;
+    await page.getByRole('button', { name: 'echo once' }).getByText('exit 0')
+      .waitFor();
+  });
+
+test('a page whose list is refused for good says so, and asks no more',
+  { timeout: 60_000 }, async (t) => {
+    const { node, proxy } = await startBehindProxy(t);
+    const page = await openPage(t, proxy.url);
+    await logIn(page, proxy.url, node.key);
+    await page.getByText('No session is live.').waitFor();
+    proxy.refuse = (url) => (url.startsWith('/sessions') ? 403 : 0);
+    await page.getByRole('alert').getByText('the server answered 403').waitFor();
+    proxy.refuse = () => 0;
+    await page.getByRole('link', { name: 'Greenroom' }).click();
+    await page.reload();
+    await page.getByText('No session is live.').waitFor();
+  });
+
 test('a page that could not be shown is shown as soon as it can be',
   { timeout: 60_000 }, async (t) => {
     const { node, proxy } = await startBehindProxy(t);
