@@ -130,7 +130,9 @@ async function begin() {
   }
   window.addEventListener('hashchange', async () => {
     await show();
-    main.focus({ preventScroll: true });
+    if (!main.contains(document.activeElement)) { // nobody is typing in it yet
+      main.focus({ preventScroll: true });
+    }
   });
   show();
 }

@@ -10,6 +10,7 @@ export async function commandsTab(body, { page, path, session, on }) {
   const list = h('div', {});
   const output = h('div', {});
   let execs = [];
+  let more = false;
   let chosen = null;
   let stop = () => {};
   let left = false;
@@ -29,7 +30,9 @@ export async function commandsTab(body, { page, path, session, on }) {
           onclick: () => choose(exec.exec_id) },
         h('span', { class: 'mono' }, commandText(exec)),
         h('span', {}, outcomeBadge(exec), ` ${age(exec.created_at)} ago · `
-          + bytes(exec.stdout_bytes + exec.stderr_bytes)))))));
+          + bytes(exec.stdout_bytes + exec.stderr_bytes)))))),
+    more && h('p', { class: 'empty' },
+      `There are more; “greenroom ps ${session.id}” has them.`));
   }
 
   function choose(id) {
@@ -44,7 +47,9 @@ export async function commandsTab(body, { page, path, session, on }) {
   }
 
   async function refresh() {
-    execs = (await call('GET', `${path}/execs?limit=50`)).execs;
+    const found = await call('GET', `${path}/execs?limit=50`);
+    execs = found.execs;
+    more = Boolean(found.next_cursor);
     draw();
   }
 
@@ -85,7 +90,7 @@ function showOutput(into, path, exec, live) {
   const execPath = `${path}/execs/${encodeURIComponent(exec.exec_id)}`;
   const screen = h('pre', { class: 'output', tabindex: '0', role: 'log',
     'aria-label': 'Output' });
-  const state = h('span', {}, outcomeBadge(exec));
+  const state = h('span', { role: 'status' }, outcomeBadge(exec));
   const running = ['queued', 'running'].includes(exec.status);
   const interrupt = h('button', { type: 'button', onclick: () =>
     busy(interrupt, () => call('POST', `${execPath}/signal`,

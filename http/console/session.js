@@ -173,7 +173,9 @@ function actionRow(session, path, soon) {
   const by = h('input', { value: '24h', size: '6' });
   const extend = h('button', { type: 'button', onclick: () => busy(extend,
     async () => {
-      await call('POST', `${path}/extend`, { expires_in: by.value.trim() });
+      const { expires_at: end } = await call('POST', `${path}/extend`,
+        { expires_in: by.value.trim() });
+      notice(`The session ends on ${new Date(end).toLocaleString()}.`);
       soon();
     }) }, 'Extend');
   const end = h('button', { type: 'button', class: 'danger', onclick: () =>
@@ -184,6 +186,7 @@ function actionRow(session, path, soon) {
         soon();
       }
     }) }, 'End');
+  let line = null;
   const clone = h('button', { type: 'button', onclick: () => busy(clone,
     async () => {
       if (!await ask('Make a new clone URL? The one before is dead then.',
@@ -191,13 +194,13 @@ function actionRow(session, path, soon) {
         return;
       }
       const { auth_clone_url: url } = await call('POST', `${path}/clone-token`, {});
-      const line = ['git', 'clone', '--branch', session.branch, url]
-        .map(shellQuoted).join(' ');
-      const shown = h('input', { class: 'mono wide', readonly: true,
-        value: line, 'aria-label': 'How to clone' });
-      clone.after(shown);
-      shown.select();
-      await navigator.clipboard?.writeText(line).then(
+      line?.remove(); // its URL is dead
+      line = h('input', { class: 'mono wide', readonly: true,
+        value: ['git', 'clone', '--branch', session.branch, url]
+          .map(shellQuoted).join(' '), 'aria-label': 'How to clone' });
+      clone.after(line);
+      line.select();
+      await navigator.clipboard?.writeText(line.value).then(
         () => notice('The command is in the clipboard.'), () => {});
     }) }, 'Clone URL');
   return h('div', { class: 'row actions' },

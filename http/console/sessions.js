@@ -18,7 +18,7 @@ export async function showSessions(page, project, create = false) {
   const path = project ? `/projects/${encodeURIComponent(project)}/sessions`
     : '/sessions';
   const list = h('div', {});
-  const ended = h('input', { type: 'checkbox', onchange: () => refresh() });
+  const ended = h('input', { type: 'checkbox', onchange: page.calmly(refresh) });
   replace(page.place, h('h1', {}, project ? `Sessions of ${project}` : 'Sessions'),
     project && h('p', {}, h('a', { href: '#/' }, 'All sessions')),
     createForm(await projectControl(project), create),
@@ -27,9 +27,13 @@ export async function showSessions(page, project, create = false) {
 
   async function refresh() {
     // Ended ones may be many: without them each status is asked for alone.
-    const { sessions, more } = ended.checked
+    const all = ended.checked;
+    const { sessions, more } = all
       ? await gathered([`${path}?limit=200`]) : await liveSessions(path);
     const running = await commandsOf(sessions);
+    if (ended.checked !== all) {
+      return; // what is wanted now is asked for
+    }
     update(list, table('Sessions',
       ['Session', 'Status', 'Project', 'Branch', 'By', 'Runs', 'Age', 'Ends'],
       sessions.map((one) => sessionRow(one, running.get(one.id))),

@@ -157,6 +157,7 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
   let over = false;
   let toFocus = focus;
   let timer = null;
+  let unopened = 0; // connections in a row
   const pauses = new Backoff();
   const url = new URL(`${path}/attach`, location.href);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -176,6 +177,7 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       pauses.reset();
+      unopened = 0;
       terminal.reset();
       replace(state, badge('connected'));
       resized();
@@ -198,6 +200,7 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
       } else if (code === 1008) { // the server's policy, which stays as it is
         stop('closed', reason || 'The server has closed it.');
       } else {
+        ++unopened;
         replace(state, badge('reconnecting'));
         timer = setTimeout(again, pauses.next());
       }
@@ -218,6 +221,11 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
         return;
       }
       if (['running', 'queued'].includes(exec.status)) {
+        if (unopened > 2) {
+          replace(state, badge('reconnecting'), h('span', {}, ' The server '
+            + 'answers, but no WebSocket comes through to it: a proxy in between '
+            + 'may not pass them on.'));
+        }
         connect();
       } else {
         stop('ended', exec.reason ?? outcome(exec));
@@ -229,7 +237,7 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
       if (passes(error)) {
         timer = setTimeout(again, Math.max(pauses.next(), error.retryAfter));
       } else {
-        stop('closed', error.message);
+        stop('closed', `${error.message} ${error.remediation}`);
       }
     }
   }

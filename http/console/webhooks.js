@@ -54,7 +54,8 @@ function createForm(projects, refresh) {
         + 'this secret, which is shown this once.'),
       h('input', { class: 'mono wide', readonly: true, value: secret,
         'aria-label': 'Secret' }));
-      await refresh();
+      form.reset();
+      await refresh().catch(() => {}); // the next look tells
     });
   } },
     field('Project', project), field('Receiver', url),

@@ -142,6 +142,49 @@ test('a page whose list is refused for good says so',
     await page.getByText('No session is live.').waitFor();
   });
 
+test('a page that is there at last takes no focus from who types in it',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    await page.getByText('No session is live.').waitFor();
+    let goOn = () => {};
+    const held = new Promise((done) => { goOn = done; });
+    await page.route(/\/keys\?/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.getByRole('link', { name: 'Keys' }).click();
+    await page.getByText('New key').click();
+    await page.getByLabel('Name').fill('An');
+    goOn();
+    await page.getByText('There is no key but').waitFor();
+    assert.ok(await hasFocus(page.getByLabel('Name')));
+  });
+
+test('a terminal that no WebSocket reaches says so', { timeout: 60_000 },
+  async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    await node.call('POST', `${session.path}/exec`,
+      { command: 'exec cat', tty: { rows: 24, cols: 80 }, stdin: 'open' });
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    await page.getByRole('link', { name: session.id }).waitFor();
+    // As a browser's where an upgrade is refused: it closes and was never open.
+    await page.evaluate(() => {
+      window.WebSocket = class {
+        constructor() {
+          setTimeout(() => this.onclose({ code: 1006, reason: '' }));
+        }
+
+        close() {}
+      };
+    });
+    await page.goto(`${node.url}/#${session.path}/terminal`);
+    await page.getByText('no WebSocket comes through').waitFor();
+  });
+
 test('a page that could not be shown is shown as soon as it can be',
   { timeout: 60_000 }, async (t) => {
     const { node, proxy } = await startBehindProxy(t);

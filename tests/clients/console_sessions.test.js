@@ -53,6 +53,12 @@ test('a session is extended, and cloned', { timeout: 60_000 }, async (t) => {
     { cwd: node.dir, stdio: 'ignore' });
   const head = await readFile(join(node.dir, 'clone/.git/HEAD'), 'utf8');
   assert.equal(head, `ref: refs/heads/${session.branch}\n`);
+  // The next makes the one before useless, so it is not shown any more.
+  await page.getByRole('button', { name: 'Clone URL' }).click();
+  await page.getByRole('button', { name: 'Make it' }).click();
+  await page.waitForFunction((before) =>
+    document.querySelector('input.mono.wide')?.value !== before, line);
+  assert.equal(await page.getByLabel('How to clone').count(), 1);
 });
 
 test('a session that is left says where its work is kept',
