@@ -64,13 +64,13 @@ async function logout() {
   show();
 }
 
-let shown = new Page();
+let shown = new Page(null);
 
 async function show() {
   // What a page asks is not answered on another one.
   document.querySelectorAll('dialog[open]').forEach((one) => one.close());
   shown.leave();
-  const page = new Page();
+  const page = new Page(key);
   shown = page;
   replace(main, page.place);
   showWho();

@@ -3,7 +3,7 @@ import { call, text } from './api.js';
 import { busy, field, h, notice, replace } from './dom.js';
 import { diffLines } from './format.js';
 
-export async function changesTab(body, { path }) {
+export async function changesTab(body, { page, path }) {
   const shown = h('div', {});
   const again = h('button', { type: 'button', onclick: () => busy(again, load) },
     'Look again');
@@ -12,7 +12,7 @@ export async function changesTab(body, { path }) {
       call('GET', `${path}/git`), text(`${path}/diff`)]);
     replace(shown, gitLine(git), showDiff(diff));
   }
-  replace(body, checkinForm(path), h('div', {}, again), shown);
+  replace(body, page.mayChange && checkinForm(path), h('div', {}, again), shown);
   await load();
 }
 

@@ -9,6 +9,7 @@ import { update } from './update.js';
 export async function commandsTab(body, { page, path, session, on }) {
   const list = h('div', {});
   const output = h('div', {});
+  const mayChange = page.mayChange && isLive(session);
   let execs = [];
   let more = false;
   let chosen = null;
@@ -43,7 +44,7 @@ export async function commandsTab(body, { page, path, session, on }) {
     draw();
     stop();
     stop = showOutput(output, path, execs.find((exec) => exec.exec_id === id),
-      isLive(session));
+      mayChange);
   }
 
   async function refresh() {
@@ -54,7 +55,7 @@ export async function commandsTab(body, { page, path, session, on }) {
   }
 
   const soon = page.calmly(refresh);
-  replace(body, isLive(session) && runForm(path, (exec) => {
+  replace(body, mayChange && runForm(path, (exec) => {
     execs = [exec, ...execs.filter((one) => one.exec_id !== exec.exec_id)];
     choose(exec.exec_id);
     soon();
@@ -86,7 +87,7 @@ function runForm(path, done) {
 }
 
 /// Returns what ends it.
-function showOutput(into, path, exec, live) {
+function showOutput(into, path, exec, mayChange) {
   const execPath = `${path}/execs/${encodeURIComponent(exec.exec_id)}`;
   const screen = h('pre', { class: 'output', tabindex: '0', role: 'log',
     'aria-label': 'Output' });
@@ -102,7 +103,7 @@ function showOutput(into, path, exec, live) {
   replace(into, h('h2', { class: 'mono' }, commandText(exec)),
     h('div', { class: 'row line' }, state,
       exec.reason && h('span', {}, exec.reason),
-      live && running && controls,
+      mayChange && running && controls,
       h('a', { href: `${execPath}/output`, download: `${exec.exec_id}.log` },
         'Download')), screen);
 

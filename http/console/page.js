@@ -8,6 +8,21 @@ export class Page {
   #left = false;
   #ends = [];
 
+  /// `key` looks at it; null: nobody is logged in.
+  constructor(key) {
+    this.key = key;
+  }
+
+  get isAdmin() {
+    return this.key.scopes.includes('admin');
+  }
+
+  /// Whether its key may change sessions and decide on reviews, or only watch.
+  get mayChange() {
+    return this.isAdmin || ['sessions:execute', 'projects:execute'].some((one) =>
+      this.key.scopes.includes(one));
+  }
+
   /// Where it is drawn.
   place = h('div', {});
 

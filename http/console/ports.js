@@ -8,7 +8,8 @@ export async function portsTab(body, { page, path, on }) {
   async function refresh() {
     const { ports } = await call('GET', `${path}/ports`);
     update(body, table('Ports', ['Port', 'Preview', 'Access', 'Process', 'Address'],
-      ports.map((port) => portRow(path, port)),
+      ports.map((port) => (page.mayChange ? portRow(path, port)
+        : watchedRow(port))),
       'Nothing listens. Start a server in the session, and it shows here.'));
   }
   await refresh();
@@ -44,9 +45,17 @@ function portRow(path, port) {
       notice(`Port ${port.port} opens for: ${access.value}.`);
     }) }, ['token', 'key', 'public'].map((name) =>
     h('option', { value: name, selected: name === port.access }, name)));
-  return row(`${port.port} ${port.address}`,
-    port.label ? `${port.port} (${port.label})` : String(port.port),
-    h('span', {}, port.url ? open : 'no preview is served'),
-    h('span', {}, access), port.process,
-    h('span', { class: 'mono' }, port.address));
+  return anyRow(port, h('span', {}, port.url ? open : 'no preview is served'),
+    h('span', {}, access));
 }
+
+// A key that may only watch makes no links.
+function watchedRow(port) {
+  return anyRow(port, port.access === 'public' && port.url
+    ? h('a', { href: port.url, target: '_blank', rel: 'noreferrer' }, 'Open') : '–',
+  port.access);
+}
+
+const anyRow = (port, preview, access) => row(`${port.port} ${port.address}`,
+  port.label ? `${port.port} (${port.label})` : String(port.port),
+  preview, access, port.process, h('span', { class: 'mono' }, port.address));

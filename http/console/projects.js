@@ -13,7 +13,7 @@ export async function showProjects(page) {
       knownProjects(), liveSessions('/sessions')]);
     update(list, table('Projects', ['Project', 'Status', 'Sessions',
       'Protected branches', 'Reviewed', 'Repository', 'Go to'],
-    projects.map((one) => projectRow(one, live)),
+    projects.map((one) => projectRow(one, live, page.mayChange)),
     all ? 'There is none yet; an administrator adds one: “greenroom projects add”.'
       : 'No session is there that would tell of any.'),
     !all && h('p', { class: 'empty' }, 'The key may not list projects '
@@ -21,7 +21,7 @@ export async function showProjects(page) {
   });
 }
 
-function projectRow(project, { sessions, more }) {
+function projectRow(project, { sessions, more }, mayChange) {
   const { id, max_active_sessions: most } = project;
   const live = sessions.filter((one) => one.project_id === id).length;
   const path = `#/projects/${encodeURIComponent(id)}`;
@@ -33,7 +33,8 @@ function projectRow(project, { sessions, more }) {
     reviewed(project.review),
     h('span', { class: 'mono' }, project.repo ?? '–'),
     h('div', { class: 'row' },
-      project.status !== 'stopped' && h('a', { href: `${path}/sessions/new`,
+      mayChange && project.status !== 'stopped' && h('a', {
+        href: `${path}/sessions/new`,
         'aria-label': `New session in ${id}` }, 'New session'),
       h('a', { href: `${path}/reviews`, 'aria-label': `Reviews of ${id}` },
         'Reviews')));

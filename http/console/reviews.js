@@ -60,8 +60,8 @@ export async function showReview(page, project, id) {
     replace(page.place, h('h1', {}, 'Review ', h('span', { class: 'mono' }, id)),
       h('section', { class: 'card', 'aria-label': 'The review' },
         facts(project, review)),
-      shown === 'queued' && decision(path, draw),
-      shown === 'approved' && mergeButton(path, draw),
+      page.mayChange && shown === 'queued' && decision(path, draw, whyNot(page, review)),
+      page.mayChange && shown === 'approved' && mergeButton(path, draw),
       output && [h('h2', {}, 'What the review command printed'),
         h('pre', { class: 'output', tabindex: '0', role: 'region',
           'aria-label': 'Output of the review command' }, shownOutput(output))],
@@ -96,7 +96,13 @@ function facts(project, review) {
     [h('dt', {}, name), h('dd', {}, value)]));
 }
 
-function decision(path, again) {
+// Two pairs of eyes.
+const whyNot = ({ key, isAdmin }, review) => (
+  review.created_by === key.id && !isAdmin
+    ? 'Your key has checked it in, so another, or an administrator, approves it.'
+    : null);
+
+function decision(path, again, whyNotApproved) {
   const comment = h('input', { name: 'comment', autocomplete: 'off' });
   const button = (name, verb, kind) => {
     const made = h('button', { type: 'button', class: kind, onclick: () => {
@@ -114,7 +120,9 @@ function decision(path, again) {
     return h('span', {}, made);
   };
   return h('div', { class: 'card row' }, field('Comment', comment),
-    button('Approve', 'approve', 'main'), button('Reject', 'reject', 'danger'));
+    whyNotApproved ? h('small', {}, whyNotApproved)
+      : button('Approve', 'approve', 'main'),
+    button('Reject', 'reject', 'danger'));
 }
 
 function mergeButton(path, again) {

@@ -58,15 +58,15 @@ export async function showSession(page, project, id, wanted) {
   let session = await call('GET', path);
   // What has been done is done, also where it cannot be looked at at once.
   const soon = page.calmly(refresh);
-  let tick = drawHead(head, session, path, soon);
+  let tick = drawHead(head, session, page, soon);
   let on = () => {};
-  let shown = new Page();
+  let shown = new Page(page.key);
   page.onLeave(() => shown.leave());
 
   async function refresh() {
     const before = isLive(session);
     session = await call('GET', path);
-    tick = drawHead(head, session, path, soon);
+    tick = drawHead(head, session, page, soon);
     drawTabs(nav, session, path, tab);
     // What it offers can be done no more; a timeline offers nothing.
     if (before && !isLive(session) && tab !== 'timeline') {
@@ -78,7 +78,7 @@ export async function showSession(page, project, id, wanted) {
   // A tab that cannot be shown leaves the rest of the page as it is.
   async function drawTab() {
     shown.leave();
-    const mine = new Page();
+    const mine = new Page(page.key);
     shown = mine;
     replace(body, mine.place);
     if (!isLive(session) && !lasting.includes(tab)) {
@@ -118,7 +118,7 @@ function drawTabs(nav, session, path, tab) {
 }
 
 // Forms stand apart and stay as they are. Returns what moves the times on.
-function drawHead(head, session, path, soon) {
+function drawHead(head, session, page, soon) {
   const live = isLive(session);
   const facts = head.querySelector('dl') ?? h('dl', {});
   const past = h('span', { class: 'past' });
@@ -149,7 +149,9 @@ function drawHead(head, session, path, soon) {
   }
   const actions = head.querySelector('.actions');
   if (live && !actions) {
-    head.append(actionRow(session, path, soon));
+    head.append(page.mayChange ? actionRow(session, page, soon)
+      : h('p', { class: 'empty actions' },
+        'The key may only watch; sessions:execute would let it do more.'));
   } else if (!live) {
     actions?.remove();
   }
@@ -169,7 +171,9 @@ function drawHead(head, session, path, soon) {
 
 const fact = (name, value) => [h('dt', {}, name), h('dd', {}, value)];
 
-function actionRow(session, path, soon) {
+function actionRow(session, page, soon) {
+  const path = sessionPath(session.project_id, session.id);
+  const mayEnd = page.isAdmin || page.key.id === session.created_by;
   const by = h('input', { value: '24h', size: '6' });
   const extend = h('button', { type: 'button', onclick: () => busy(extend,
     async () => {
@@ -205,5 +209,6 @@ function actionRow(session, path, soon) {
     }) }, 'Clone URL');
   return h('div', { class: 'row actions' },
     field('Expires in', by), h('span', {}, extend), h('span', {}, clone),
-    h('span', {}, end));
+    mayEnd ? h('span', {}, end)
+      : h('small', {}, 'Whoever has made it, or an administrator, may end it.'));
 }

@@ -21,7 +21,7 @@ export async function showSessions(page, project, create = false) {
   const ended = h('input', { type: 'checkbox', onchange: page.calmly(refresh) });
   replace(page.place, h('h1', {}, project ? `Sessions of ${project}` : 'Sessions'),
     project && h('p', {}, h('a', { href: '#/' }, 'All sessions')),
-    createForm(await projectControl(project), create),
+    page.mayChange && createForm(await projectControl(project), create),
     h('div', { class: 'row' }, h('label', {}, ended, ' Show those that are over')),
     list);
 
@@ -37,7 +37,7 @@ export async function showSessions(page, project, create = false) {
     update(list, table('Sessions',
       ['Session', 'Status', 'Project', 'Branch', 'By', 'Runs', 'Age', 'Ends'],
       sessions.map((one) => sessionRow(one, running.get(one.id))),
-      'No session is live. Make one above.'),
+      `No session is live.${page.mayChange ? ' Make one above.' : ''}`),
     more && h('p', { class: 'empty' },
       'There are more; “greenroom list --all” has them.'));
   }

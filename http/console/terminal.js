@@ -25,9 +25,8 @@ export async function terminalTab(body, { page, path, session, on }) {
       'aria-pressed': String(exec.exec_id === chosen),
       onclick: () => show(exec.exec_id, true) }, nameOf(exec))));
   }
-  const [{ scopes }] = await Promise.all([call('GET', '/whoami'), refresh()]);
-  const mayType = ['admin', 'sessions:execute', 'projects:execute']
-    .some((one) => scopes.includes(one));
+  await refresh();
+  const mayType = page.mayChange;
   const place = h('div', {});
   const open = h('button', { type: 'button', class: 'main', onclick: () =>
     busy(open, async () => {

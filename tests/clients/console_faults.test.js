@@ -174,6 +174,9 @@ test('a terminal that no WebSocket reaches says so', { timeout: 60_000 },
     // As a browser's where an upgrade is refused: it closes and was never open.
     await page.evaluate(() => {
       window.WebSocket = class {
+        static OPEN = 1;
+        readyState = 3;
+
         constructor() {
           setTimeout(() => this.onclose({ code: 1006, reason: '' }));
         }
@@ -346,7 +349,7 @@ test('a key that may only watch does so, and is told why it is cut off',
       { method: 'POST', headers: node.authorization, body: 'from another\n' });
     await screen.getByText('from another').first().waitFor();
     assert.deepEqual(sent.filter((one) => typeof one !== 'string'), []);
-    await page.getByText('may only watch').waitFor();
+    await page.getByText('The key may only watch this terminal.').waitFor();
 
     // What a server refuses for good is not asked for again and again.
     let asked = 0;
@@ -407,4 +410,55 @@ test('a node without xterm.js says so, and what opens a terminal instead',
     await page.getByRole('button', { name: 'Extend' }).waitFor();
     await page.getByRole('link', { name: 'Commands' }).click();
     await page.getByText('Nothing has been run yet.').waitFor();
+  });
+
+test('a key is offered what it may do, and told what it may not',
+  { timeout: 90_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    await node.call('POST', `${session.path}/exec`,
+      { command: 'echo new > new.txt', wait: '10s' });
+    const ann = await node.call('POST', '/keys',
+      { name: 'ann', scopes: ['sessions:read', 'projects:read'] });
+    const bob = await node.call('POST', '/keys',
+      { name: 'bob', scopes: ['sessions:execute', 'projects:read'] });
+    const offered = (page, name) =>
+      page.getByRole('button', { name, exact: true }).count();
+
+    const hers = await openPage(t, node.url);
+    await logIn(hers, node.url, ann.key);
+    await hers.getByRole('link', { name: session.id }).waitFor();
+    assert.equal(await hers.getByText('New session').count(), 0);
+    await hers.getByRole('link', { name: session.id }).click();
+    await hers.getByText('sessions:execute would let it do more').waitFor();
+    await hers.getByRole('log').waitFor();
+    for (const name of ['Extend', 'End', 'Clone URL', 'Run']) {
+      assert.equal(await offered(hers, name), 0, name);
+    }
+    await check(hers, 'session-watched');
+    await hers.getByRole('link', { name: 'Changes' }).click();
+    await hers.getByText('+new').waitFor();
+    assert.equal(await hers.getByText('Check in and end').count(), 0);
+    await hers.getByRole('link', { name: 'Projects' }).click();
+    await hers.getByRole('link', { name: 'Reviews of demo' }).waitFor();
+    assert.equal(await hers.getByRole('link', { name: /New session/ }).count(), 0);
+
+    // Who may change a session may not end that of another, nor approve his own.
+    const his = await openPage(t, node.url);
+    await logIn(his, node.url, bob.key);
+    await his.getByRole('link', { name: session.id }).click();
+    await his.getByText('Whoever has made it, or an administrator').waitFor();
+    assert.equal(await offered(his, 'Extend'), 1);
+    assert.equal(await offered(his, 'End'), 0);
+    await check(his, 'session-of-another');
+    await his.getByRole('link', { name: 'Changes' }).click();
+    await his.getByText('Check in and end the session').click();
+    await his.getByLabel('Commit message').fill('Add a file');
+    await his.getByRole('button', { name: 'Check in' }).click();
+    await his.getByText('Review task queued.').waitFor();
+    await his.getByRole('link', { name: /^[a-z0-9]{20}$/ }).click();
+    await his.getByText('Your key has checked it in').waitFor();
+    assert.equal(await offered(his, 'Approve'), 0);
+    assert.equal(await offered(his, 'Reject'), 1);
+    await check(his, 'review-of-ones-own');
   });
