@@ -51,6 +51,32 @@ export async function call(method, path, body, headers) {
   return (await whole(answer.json())).data;
 }
 
+/// What asks for something new, as `call` does. Where no answer has come, or only
+/// that of a proxy, the server may have made it: asked for once more it is the
+/// same, by an Idempotency-Key.
+export function maker() {
+  let asked = '';
+  let key = '';
+  return async (path, body) => {
+    const what = `${path} ${JSON.stringify(body)}`;
+    if (asked !== what) {
+      asked = what;
+      key = [...crypto.getRandomValues(new Uint32Array(4))].join('-');
+    }
+    let answered = true;
+    try {
+      return await call('POST', path, body, { 'Idempotency-Key': key });
+    } catch (error) {
+      answered = error.status !== 0 && error.code !== '';
+      throw error;
+    } finally {
+      if (answered) {
+        asked = '';
+      }
+    }
+  };
+}
+
 export async function text(path) {
   return whole((await ask('GET', path)).text());
 }

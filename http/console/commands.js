@@ -1,5 +1,5 @@
 // The commands of a session: run one, and watch what it prints as it does.
-import { call, follow } from './api.js';
+import { call, follow, maker } from './api.js';
 import { badge, busy, field, h, replace } from './dom.js';
 import { age, bytes, commandText, outcome, success } from './format.js';
 import { OutputScreen } from './output.js';
@@ -70,13 +70,14 @@ export async function commandsTab(body, { page, path, session, on }) {
 const outcomeBadge = (exec) => badge(outcome(exec), success(exec));
 
 function runForm(path, done) {
+  const run = maker();
   const command = h('input', { class: 'mono', name: 'command', required: true,
     autocomplete: 'off', spellcheck: 'false', placeholder: 'make test' });
   const form = h('form', { class: 'row', onsubmit: (event) => {
     event.preventDefault();
     busy(form, async () => {
       const { value } = command;
-      const exec = await call('POST', `${path}/exec`, { command: value });
+      const exec = await run(`${path}/exec`, { command: value });
       if (command.value === value) { // else the next is being typed
         command.value = '';
       }

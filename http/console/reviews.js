@@ -60,7 +60,8 @@ export async function showReview(page, project, id) {
     replace(page.place, h('h1', {}, 'Review ', h('span', { class: 'mono' }, id)),
       h('section', { class: 'card', 'aria-label': 'The review' },
         facts(project, review)),
-      page.mayChange && shown === 'queued' && decision(path, draw, whyNot(page, review)),
+      page.mayChange && shown === 'queued'
+        && decision(path, draw, whyNot(page, review)),
       page.mayChange && shown === 'approved' && mergeButton(path, draw),
       output && [h('h2', {}, 'What the review command printed'),
         h('pre', { class: 'output', tabindex: '0', role: 'region',

@@ -1,5 +1,5 @@
 // All sessions that the key may see, and a form for a new one.
-import { call, sessionPath } from './api.js';
+import { call, maker, sessionPath } from './api.js';
 import { badge, busy, field, h, notice, replace, row, table } from './dom.js';
 import { age, commandText, until } from './format.js';
 import { projectControl } from './project_choice.js';
@@ -103,6 +103,7 @@ export const sessionLink = (session, tab) =>
   `#${sessionPath(session.project_id, session.id)}${tab ? `/${tab}` : ''}`;
 
 function createForm({ control: project, hint }, open) {
+  const create = maker();
   const how = h('select', { name: 'how' },
     h('option', { value: 'new_branch' }, 'a new branch'),
     h('option', { value: 'branch' }, 'a branch that is there'));
@@ -120,7 +121,7 @@ function createForm({ control: project, hint }, open) {
     event.preventDefault();
     busy(form, async () => {
       const before = location.hash;
-      const made = await call('POST',
+      const made = await create(
         `/projects/${encodeURIComponent(project.value.trim())}/sessions`, {
           [how.value]: branch.value.trim(),
           ...(!from.disabled && from.value.trim()

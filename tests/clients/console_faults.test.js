@@ -129,6 +129,51 @@ test('a command that was begun is not offered to be run again, whatever follows'
       .waitFor();
   });
 
+test('what was made though its answer was lost is not made twice',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    await page.getByText('New session').click();
+    const lose = async (route) => {
+      if (route.request().method() === 'POST') {
+        await route.fetch();
+        await route.abort();
+      } else {
+        await route.continue();
+      }
+    };
+    const loses = /\/(sessions|exec)$/;
+    await page.route(loses, lose);
+    await page.getByLabel('Branch', { exact: true }).fill('once');
+    const create = page.getByRole('button', { name: 'Create' });
+    await create.click();
+    await page.getByRole('alert').getByText('cannot be reached').waitFor();
+    await page.unroute(loses);
+    await create.click();
+    await page.getByText('Nothing has been run yet.').waitFor();
+
+    await page.route(loses, lose);
+    const run = page.getByRole('button', { name: 'Run', exact: true });
+    await page.getByLabel('Command', { exact: true }).fill('echo "ran $$"');
+    await run.click();
+    await page.getByRole('alert').getByText('cannot be reached').waitFor();
+    await page.unroute(loses);
+    await run.click();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await page.getByRole('log').getByText('ran').waitFor();
+    const { sessions } = await node.call('GET', '/sessions');
+    assert.equal(sessions.length, 1);
+    const { execs } = await node.call('GET',
+      `/projects/demo/sessions/${sessions[0].id}/execs`);
+    assert.equal(execs.length, 1);
+    // The same once more is another.
+    await page.getByLabel('Command', { exact: true }).fill('echo "ran $$"');
+    await run.click();
+    await page.waitForFunction(() =>
+      document.querySelectorAll('.execs li').length === 2);
+  });
+
 test('a page whose list is refused for good says so',
   { timeout: 60_000 }, async (t) => {
     const { node, proxy } = await startBehindProxy(t);
