@@ -109,8 +109,12 @@ function showOutput(into, path, exec, mayChange) {
         'Download')), screen);
 
   const printed = new OutputScreen(screen);
+  let empty = true;
   const stop = follow(path, { exec_id: exec.exec_id, from: 'earliest' }, {
-    'exec.output': (event) => printed.write(event),
+    'exec.output': (event) => {
+      empty = false;
+      printed.write(event);
+    },
     'stream.gap': () => printed.write({ stream: 'note',
       data: '[earlier output is not kept as events; download it]\n' }),
     'exec.started': (event) => {
@@ -120,7 +124,14 @@ function showOutput(into, path, exec, mayChange) {
     },
     'exec.exited': (event) => {
       replace(state, outcomeBadge(event));
+      if (controls.contains(document.activeElement)) {
+        screen.focus({ preventScroll: true });
+      }
       controls.remove();
+      if (empty && event.stdout_bytes + event.stderr_bytes > 0) {
+        printed.write({ stream: 'note',
+          data: '[what it printed is not kept any more]\n' });
+      }
       printed.end();
       stop();
     },

@@ -52,7 +52,7 @@ export class Page {
 
   /// Calls `work` now and then, while the page is looked at. The first failure
   /// is the caller's; of later ones it is said that what is shown is old, and
-  /// where that stays so, why.
+  /// where it is not for now only, why.
   async repeat(milliseconds, work) {
     let working = true;
     const again = async () => {
@@ -63,11 +63,11 @@ export class Page {
       try {
         await work();
         setLost(this, false);
+        this.#say(null);
       } catch (error) {
         setLost(this, !this.#left && passes(error));
         if (!passes(error)) {
-          clearInterval(timer);
-          this.place.prepend(failure(error));
+          this.#say(error);
         }
       }
       working = false;
@@ -84,7 +84,7 @@ export class Page {
   /// What calls `work` once where it is called many times in a row, and once
   /// more where it was called meanwhile. Two never run at once, or the older
   /// answer might be shown last. What only fails for now is tried again, for
-  /// nobody else may call.
+  /// nobody else may call; why something else has failed is said.
   calmly(work) {
     const pauses = new Backoff();
     const me = {};
@@ -104,7 +104,11 @@ export class Page {
         await work();
         pauses.reset();
         setLost(me, false);
+        this.#say(null);
       } catch (error) {
+        if (!passes(error)) {
+          this.#say(error);
+        }
         wanted ||= passes(error);
         pause = Math.max(pauses.next(), error.retryAfter ?? 0);
         setLost(me, !this.#left && passes(error));
@@ -125,5 +129,15 @@ export class Page {
         begin(200);
       }
     };
+  }
+
+  // Why what is shown stays as it is, above it; null: it does not.
+  #say(error) {
+    const said = this.place.querySelector(':scope > .failure');
+    const text = error && failure(error);
+    if (!text || !said?.isEqualNode(text)) { // who listens hears it once
+      said?.remove();
+      this.place.prepend(...text ? [text] : []);
+    }
   }
 }

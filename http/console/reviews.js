@@ -48,6 +48,7 @@ async function reviewsOf(project) {
 
 export async function showReview(page, project, id) {
   const path = reviewPath(project, id);
+  document.title = `Review ${id} · Greenroom`;
   let shown = '';
   const draw = async () => {
     const review = await call('GET', path);
@@ -115,7 +116,7 @@ function decision(path, again, whyNotApproved) {
       busy(made, async () => {
         await call('POST', `${path}/${verb}`, comment.value.trim()
           ? { comment: comment.value.trim() } : {});
-        await again();
+        await again().catch(() => {}); // it is decided; the next look tells
       });
     } }, name);
     return h('span', {}, made);
@@ -130,7 +131,7 @@ function mergeButton(path, again) {
   const merge = h('button', { type: 'button', class: 'main', onclick: () =>
     busy(merge, async () => {
       await call('POST', `${path}/merge`, {});
-      await again();
+      await again().catch(() => {});
     }) }, 'Merge');
   return h('div', { class: 'card' }, merge);
 }

@@ -51,6 +51,7 @@ function startStream(page, path, from) {
 
 export async function showSession(page, project, id, wanted) {
   const path = sessionPath(project, id);
+  document.title = `Session ${id} · Greenroom`;
   const tab = tabs[wanted] ? wanted : 'commands';
   const head = h('section', { class: 'card', 'aria-label': 'The session' });
   const nav = h('nav', { class: 'tabs', 'aria-label': 'Session' });
@@ -103,6 +104,13 @@ export async function showSession(page, project, id, wanted) {
     on([streamOpened, 'session.extended', 'session.expiring', 'session.ended',
       'exec.started', 'exec.exited', 'checkin.started', 'checkin.finished'],
     soon);
+    on(['session.expiring'], (event) => {
+      // Not one of a timeline's, which it was extended after.
+      if (isLive(session) && event.expires_at === session.expires_at) {
+        notice(`The session ends in ${until(event.expires_at)}; “Extend” gives `
+          + 'it more time.', 'bad');
+      }
+    });
     const timer = setInterval(() => tick(), 1000);
     page.onLeave(() => clearInterval(timer));
   }

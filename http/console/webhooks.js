@@ -75,7 +75,7 @@ export async function showWebhook(page, project, id) {
     const made = h('button', { type: 'button', class: kind, onclick: () =>
       busy(made, async () => {
         await work();
-        await refresh();
+        await refresh().catch(() => {}); // it is done; the next look tells
       }) }, name);
     return h('span', {}, made);
   };

@@ -174,7 +174,7 @@ test('what was made though its answer was lost is not made twice',
       document.querySelectorAll('.execs li').length === 2);
   });
 
-test('a page whose list is refused for good says so',
+test('a page whose list is refused says why, as long as it is',
   { timeout: 60_000 }, async (t) => {
     const { node, proxy } = await startBehindProxy(t);
     const page = await openPage(t, proxy.url);
@@ -182,8 +182,9 @@ test('a page whose list is refused for good says so',
     await page.getByText('No session is live.').waitFor();
     proxy.refuse = (url) => (url.startsWith('/sessions') ? 403 : 0);
     await page.getByRole('alert').getByText('the server answered 403').waitFor();
+    await check(page, 'sessions-refused');
     proxy.refuse = () => 0;
-    await page.reload();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
     await page.getByText('No session is live.').waitFor();
   });
 

@@ -41,6 +41,7 @@ test('a session is extended, and cloned', { timeout: 60_000 }, async (t) => {
   await page.getByLabel('Expires in').fill('3d');
   await page.getByRole('button', { name: 'Extend' }).click();
   await page.getByText(/^in 2d 23h/).waitFor();
+  await page.getByText('The session ends on').waitFor();
   assert.equal(await page.getByRole('alert').count(), 0);
 
   await page.getByRole('button', { name: 'Clone URL' }).click();
