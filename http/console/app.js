@@ -78,6 +78,7 @@ async function show() {
     document.title = 'Log in · Greenroom';
     showLogin(page, (whose) => {
       key = whose;
+      document.getElementById('notices').replaceChildren(); // of the one before
       show();
     });
     return;

@@ -93,7 +93,7 @@ export function badge(text, kind = text) {
 }
 
 /// Says something that has happened: for a while, or where it is bad until
-/// somebody has read it.
+/// somebody has read it. Returns what takes it back.
 export function notice(text, kind = 'good') {
   const remove = () => {
     const focused = line.contains(document.activeElement);
@@ -109,6 +109,7 @@ export function notice(text, kind = 'good') {
   if (kind === 'good') {
     setTimeout(remove, 10_000);
   }
+  return remove;
 }
 
 /// Whether something in it is being asked or done, so that it is not to be drawn

@@ -16,7 +16,7 @@ export async function showReviews(page, project) {
     const { projects, all: whole } = project
       ? { projects: [{ id: project }], all: true } : await knownProjects();
     const lists = await Promise.all(projects.map(({ id }) => reviewsOf(id)));
-    const all = lists.flat().sort((a, b) =>
+    const all = lists.flatMap(({ reviews }) => reviews).sort((a, b) =>
       Date.parse(b.created_at) - Date.parse(a.created_at));
     update(list, table('Reviews',
       ['Review', 'Status', 'Project', 'Branch', 'Into', 'By', 'Age'],
@@ -28,6 +28,8 @@ export async function showReviews(page, project) {
         h('span', { class: 'mono' }, one.target),
         one.created_by_name ?? one.created_by, age(one.created_at))),
       'Nothing has been checked in for review.'),
+    lists.some((one) => one.next_cursor) && h('p', { class: 'empty' },
+      'There are more; “greenroom reviews” has them.'),
     !whole && h('p', { class: 'empty' }, 'The key may not list projects '
       + '(projects:read): these are of the projects of the sessions that it '
       + 'sees.'));
@@ -36,11 +38,11 @@ export async function showReviews(page, project) {
 
 async function reviewsOf(project) {
   try {
-    return (await call('GET',
-      `/projects/${encodeURIComponent(project)}/reviews?limit=50`)).reviews;
+    return await call('GET',
+      `/projects/${encodeURIComponent(project)}/reviews?limit=50`);
   } catch (error) {
     if (error.status === 404) {
-      return []; // a key may be limited to a project that is gone
+      return { reviews: [] }; // a key may be limited to a project that is gone
     }
     throw error;
   }

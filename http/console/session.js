@@ -61,8 +61,7 @@ export async function showSession(page, project, id, wanted) {
   const soon = page.calmly(refresh);
   let tick = drawHead(head, session, page, soon);
   let on = () => {};
-  let shown = new Page(page.key);
-  page.onLeave(() => shown.leave());
+  let shown = null;
 
   async function refresh() {
     const before = isLive(session);
@@ -78,9 +77,10 @@ export async function showSession(page, project, id, wanted) {
 
   // A tab that cannot be shown leaves the rest of the page as it is.
   async function drawTab() {
-    shown.leave();
+    shown?.leave();
     const mine = new Page(page.key);
     shown = mine;
+    page.onLeave(() => mine.leave());
     replace(body, mine.place);
     if (!isLive(session) && !lasting.includes(tab)) {
       replace(mine.place, h('p', { class: 'empty' }, 'The session is over: '
@@ -107,8 +107,8 @@ export async function showSession(page, project, id, wanted) {
     on(['session.expiring'], (event) => {
       // Not one of a timeline's, which it was extended after.
       if (isLive(session) && event.expires_at === session.expires_at) {
-        notice(`The session ends in ${until(event.expires_at)}; “Extend” gives `
-          + 'it more time.', 'bad');
+        page.onLeave(notice(`The session ends in ${until(event.expires_at)}; `
+          + '“Extend” gives it more time.', 'bad'));
       }
     });
     const timer = setInterval(() => tick(), 1000);

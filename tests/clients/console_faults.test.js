@@ -208,6 +208,34 @@ test('a page that is there at last takes no focus from who types in it',
     assert.ok(await hasFocus(page.getByLabel('Name')));
   });
 
+test('a session that comes when its page is left opens no streams',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    await node.call('POST', `${session.path}/exec`,
+      { command: 'exec sleep 1000' });
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    let goOn = () => {};
+    const held = new Promise((done) => { goOn = done; });
+    await page.route(new RegExp(`${session.path}$`), async (route) => {
+      await held;
+      await route.continue();
+    });
+    const asked = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await page.getByRole('link', { name: session.id }).click();
+    await page.getByRole('link', { name: 'Nodes' }).click();
+    await page.getByRole('cell', { name: 'ready', exact: true }).waitFor();
+    const execs = page.waitForResponse((answer) => /execs\?/.test(answer.url()));
+    goOn();
+    await execs;
+    // Another page, which is asked for after all that.
+    await page.getByRole('link', { name: 'Reviews' }).click();
+    await page.getByText('Nothing has been checked in').waitFor();
+    assert.deepEqual(asked.filter((url) => url.includes('exec_id=')), []);
+  });
+
 test('a terminal that no WebSocket reaches says so', { timeout: 60_000 },
   async (t) => {
     const node = await startNode(t);
