@@ -62,16 +62,33 @@ export async function showSession(page, project, id, wanted) {
   let tick = drawHead(head, session, page, soon);
   let on = () => {};
   let shown = null;
+  let warning = null; // the last session.expiring
+  let told = null;
+  let takeBack = () => {};
+  page.onLeave(() => takeBack());
 
   async function refresh() {
     const before = isLive(session);
     session = await call('GET', path);
+    warn();
     tick = drawHead(head, session, page, soon);
     drawTabs(nav, session, path, tab);
     // What it offers can be done no more; a timeline offers nothing.
     if (before && !isLive(session) && tab !== 'timeline') {
       on = () => {};
       await drawTab();
+    }
+  }
+
+  // Tells of an end that is near, until the session is extended or over.
+  function warn() {
+    const due = isLive(session) && warning?.expires_at === session.expires_at
+      && warning.remaining_seconds <= 3600 ? warning : null;
+    if (due !== told) {
+      takeBack();
+      told = due;
+      takeBack = due ? notice(`The session ends in ${until(due.expires_at)}; `
+        + '“Extend” gives it more time.', 'bad') : () => {};
     }
   }
 
@@ -104,13 +121,7 @@ export async function showSession(page, project, id, wanted) {
     on([streamOpened, 'session.extended', 'session.expiring', 'session.ended',
       'exec.started', 'exec.exited', 'checkin.started', 'checkin.finished'],
     soon);
-    on(['session.expiring'], (event) => {
-      // Not one of a timeline's, which it was extended after.
-      if (isLive(session) && event.expires_at === session.expires_at) {
-        page.onLeave(notice(`The session ends in ${until(event.expires_at)}; `
-          + '“Extend” gives it more time.', 'bad'));
-      }
-    });
+    on(['session.expiring'], (event) => { warning = event; });
     const timer = setInterval(() => tick(), 1000);
     page.onLeave(() => clearInterval(timer));
   }

@@ -29,7 +29,7 @@ async function checkIn(page, message) {
   await page.getByText('Review task queued.').waitFor();
 }
 
-test('a session is extended, and cloned', { timeout: 60_000 }, async (t) => {
+test('a session is extended, and cloned', { timeout: 90_000 }, async (t) => {
   const node = await startNode(t);
   const session = await node.makeSession();
   const page = await openSession(t, node, session, 'commands');
@@ -43,6 +43,16 @@ test('a session is extended, and cloned', { timeout: 60_000 }, async (t) => {
   await page.getByText(/^in 2d 23h/).waitFor();
   await page.getByText('The session ends on').waitFor();
   assert.equal(await page.getByRole('alert').count(), 0);
+
+  // An end that is near is told of, until it is far again.
+  await page.getByLabel('Expires in').fill('3602s');
+  await page.getByRole('button', { name: 'Extend' }).click();
+  const near = page.getByText(/^The session ends in (59m|1h)/);
+  await near.waitFor();
+  await check(page, 'session-ends-soon');
+  await page.getByLabel('Expires in').fill('3d');
+  await page.getByRole('button', { name: 'Extend' }).click();
+  await near.waitFor({ state: 'detached' });
 
   await page.getByRole('button', { name: 'Clone URL' }).click();
   await page.getByRole('dialog').waitFor();
