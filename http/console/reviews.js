@@ -1,7 +1,7 @@
 // What waits for a decision, and one of these with its diff.
 import { call, reviewPath, text } from './api.js';
 import { showDiff } from './changes.js';
-import { badge, busy, field, h, replace, row, table } from './dom.js';
+import { badge, busy, field, h, isBusy, replace, row, table } from './dom.js';
 import { age, keyText } from './format.js';
 import { shownOutput } from './output.js';
 import { knownProjects } from './project_choice.js';
@@ -112,7 +112,7 @@ function decision(path, again, whyNotApproved) {
     const made = h('button', { type: 'button', class: kind, onclick: () => {
       // Whoever is refused is to know why.
       comment.required = verb === 'reject';
-      if (!comment.reportValidity()) {
+      if (isBusy(place) || !comment.reportValidity()) {
         return;
       }
       busy(made, async () => {
@@ -123,10 +123,11 @@ function decision(path, again, whyNotApproved) {
     } }, name);
     return h('span', {}, made);
   };
-  return h('div', { class: 'card row' }, field('Comment', comment),
+  const place = h('div', { class: 'card row' }, field('Comment', comment),
     whyNotApproved ? h('small', {}, whyNotApproved)
       : button('Approve', 'approve', 'main'),
     button('Reject', 'reject', 'danger'));
+  return place;
 }
 
 function mergeButton(path, again) {
