@@ -6,7 +6,7 @@ import { OutputScreen } from './output.js';
 import { isLive, streamOpened } from './session.js';
 import { update } from './update.js';
 
-export async function commandsTab(body, { page, path, session, on }) {
+export async function commandsTab(body, { page, path, session, on, kept }) {
   const list = h('div', {});
   const output = h('div', {});
   const mayChange = page.mayChange && isLive(session);
@@ -41,6 +41,7 @@ export async function commandsTab(body, { page, path, session, on }) {
       return; // nobody would end its stream
     }
     chosen = id;
+    kept.exec = id;
     draw();
     stop();
     stop = showOutput(output, path, execs.find((exec) => exec.exec_id === id),
@@ -63,7 +64,7 @@ export async function commandsTab(body, { page, path, session, on }) {
   await refresh();
   on([streamOpened, 'exec.queued', 'exec.started', 'exec.exited'], soon);
   if (execs.length > 0) {
-    choose(execs[0].exec_id);
+    choose((execs.find((one) => one.exec_id === kept.exec) ?? execs[0]).exec_id);
   }
 }
 

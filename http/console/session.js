@@ -62,6 +62,7 @@ export async function showSession(page, project, id, wanted) {
   let tick = drawHead(head, session, page, soon);
   let on = () => {};
   let shown = null;
+  const kept = {}; // what a tab that is drawn anew goes on with
   let warning = null; // the last session.expiring
   let told = null;
   let takeBack = () => {};
@@ -106,7 +107,8 @@ export async function showSession(page, project, id, wanted) {
       return;
     }
     try {
-      await tabs[tab][1](mine.place, { page: mine, path, session, on });
+      await tabs[tab][1](mine.place, { page: mine, path, session, on,
+        kept });
     } catch (error) {
       replace(mine.place, failure(error));
       mine.later(error, drawTab);
@@ -142,7 +144,7 @@ function drawHead(head, session, page, soon) {
   const facts = head.querySelector('dl') ?? h('dl', {});
   const past = h('span', { class: 'past' });
   const ends = h('span', { class: 'ends' });
-  update(facts, fact('Status', badge(session.status)),
+  update(facts, fact('Status', h('span', { role: 'status' }, badge(session.status))),
     session.status_reason && fact('Why', session.status_reason),
     fact('Project', session.project_id),
     fact('Branch', h('span', { class: 'mono' }, session.branch)),

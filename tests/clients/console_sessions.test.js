@@ -82,6 +82,9 @@ test('a session that is left says where its work is kept',
       { exec_id: 'long', command: 'echo begun; exec sleep 1000' });
     const page = await openSession(t, node, session, 'commands');
     await page.getByRole('log').getByText('begun').waitFor();
+    // What is looked at stays so after the end, also where it is not the newest.
+    await node.call('POST', `${session.path}/exec`, { command: 'true', wait: '10s' });
+    await page.getByRole('button', { name: /^true/ }).waitFor();
     await page.getByRole('button', { name: 'End', exact: true }).click();
     await page.getByRole('button', { name: 'Cancel' }).last().click();
     await page.getByRole('button', { name: 'End', exact: true }).click();
@@ -89,6 +92,7 @@ test('a session that is left says where its work is kept',
     const kept = page.locator('dd li').first();
     await kept.waitFor();
     await page.getByText('terminated', { exact: true }).waitFor();
+    await page.getByRole('heading', { name: 'echo begun; exec sleep' }).waitFor();
     const { rescue_refs: refs } = await node.call('GET', session.path);
     assert.match(await kept.innerText(), new RegExp(refs[0].ref));
     // Nothing that could still be done is offered.
@@ -106,6 +110,7 @@ test('a session that is left says where its work is kept',
     }
     await check(page, 'session-over-ports');
     await page.getByRole('link', { name: 'Commands' }).click();
+    await page.getByRole('button', { name: /^echo begun/ }).click();
     await page.getByRole('log').getByText('begun').waitFor();
     await page.getByRole('link', { name: 'Timeline' }).click();
     await page.getByRole('region', { name: 'Timeline' }).waitFor();
