@@ -48,11 +48,46 @@ async function ask(method, path, body, headers = {}, signal = undefined) {
 /// The `data` of an answer.
 export async function call(method, path, body, headers) {
   const answer = await ask(method, path, body, headers);
-  return (await answer.json()).data;
+  return (await whole(answer.json())).data;
+}
+
+/// What asks for something new, as `call` does. Where no answer has come, or only
+/// that of a proxy, the server may have made it: asked for once more it is the
+/// same, by an Idempotency-Key.
+export function maker() {
+  let asked = '';
+  let key = '';
+  return async (path, body) => {
+    const what = `${path} ${JSON.stringify(body)}`;
+    if (asked !== what) {
+      asked = what;
+      key = [...crypto.getRandomValues(new Uint32Array(4))].join('-');
+    }
+    let answered = true;
+    try {
+      return await call('POST', path, body, { 'Idempotency-Key': key });
+    } catch (error) {
+      answered = error.status !== 0 && error.code !== '';
+      throw error;
+    } finally {
+      if (answered) {
+        asked = '';
+      }
+    }
+  };
 }
 
 export async function text(path) {
-  return (await ask('GET', path)).text();
+  return whole((await ask('GET', path)).text());
+}
+
+// The connection may break, or something before the server answer for it.
+async function whole(body) {
+  try {
+    return await body;
+  } catch {
+    throw new Refused(0, { message: 'The server’s answer was cut off.' });
+  }
 }
 
 /// A session's path, and a review's.

@@ -1,10 +1,11 @@
 // The console: which page is shown, and to whom.
-import { call, onLoggedOut, onLost, passes } from './api.js';
+import { call, onLoggedOut, onLost } from './api.js';
 import { badge, busy, failure, h, notice, replace } from './dom.js';
 import { showKeys } from './keys.js';
 import { showLogin } from './login.js';
 import { showNodes } from './nodes.js';
 import { Page } from './page.js';
+import { showProjects } from './projects.js';
 import { showReview, showReviews } from './reviews.js';
 import { showSession } from './session.js';
 import { showSessions } from './sessions.js';
@@ -15,6 +16,11 @@ const main = document.getElementById('main');
 const pages = [
   [/^#?\/?$/, 'Sessions', (page) => showSessions(page)],
   [/^#\/reviews$/, 'Reviews', (page) => showReviews(page)],
+  [/^#\/projects$/, 'Projects', (page) => showProjects(page)],
+  [/^#\/projects\/([^/]+)\/sessions(\/new)?$/, 'Sessions',
+    (page, project, create) => showSessions(page, project, Boolean(create))],
+  [/^#\/projects\/([^/]+)\/reviews$/, 'Reviews',
+    (page, project) => showReviews(page, project)],
   [/^#\/projects\/([^/]+)\/reviews\/([^/]+)$/, 'Review',
     (page, project, id) => showReview(page, project, id)],
   [/^#\/projects\/([^/]+)\/sessions\/([^/]+)(?:\/([a-z]+))?$/, 'Session',
@@ -26,7 +32,8 @@ const pages = [
   [/^#\/nodes$/, 'Nodes', (page) => showNodes(page)],
 ];
 
-const links = [['#/', 'Sessions'], ['#/reviews', 'Reviews']];
+const links = [['#/', 'Sessions'], ['#/reviews', 'Reviews'],
+  ['#/projects', 'Projects']];
 const adminLinks = [['#/keys', 'Keys'], ['#/webhooks', 'Webhooks'],
   ['#/nodes', 'Nodes']];
 
@@ -57,13 +64,13 @@ async function logout() {
   show();
 }
 
-let shown = new Page();
+let shown = new Page(null);
 
 async function show() {
   // What a page asks is not answered on another one.
   document.querySelectorAll('dialog[open]').forEach((one) => one.close());
   shown.leave();
-  const page = new Page();
+  const page = new Page(key);
   shown = page;
   replace(main, page.place);
   showWho();
@@ -71,6 +78,7 @@ async function show() {
     document.title = 'Log in · Greenroom';
     showLogin(page, (whose) => {
       key = whose;
+      document.getElementById('notices').replaceChildren(); // of the one before
       show();
     });
     return;
@@ -85,7 +93,7 @@ async function show() {
         await draw(page, ...parts);
       } catch (error) {
         replace(page.place, h('h1', {}, title), failure(error));
-        later(page, error, show);
+        page.later(error, show);
       }
       return;
     }
@@ -107,14 +115,6 @@ document.querySelector('.skip').addEventListener('click', (event) => {
   main.focus();
 });
 
-// Tries again what only fails for now, as long as its failure is shown.
-function later(page, error, work) {
-  if (passes(error)) {
-    const timer = setTimeout(work, Math.max(3000, error.retryAfter));
-    page.onLeave(() => clearTimeout(timer));
-  }
-}
-
 onLost((lost) => replace(document.getElementById('state'), lost
   && [badge('reconnecting'), h('span', {}, ' What is shown may be old.')]));
 
@@ -125,13 +125,15 @@ async function begin() {
     if (error.status !== 401) {
       // Whether there is a login is not known.
       replace(main, failure(error));
-      later(shown, error, begin);
+      shown.later(error, begin);
       return;
     }
   }
   window.addEventListener('hashchange', async () => {
     await show();
-    main.focus({ preventScroll: true });
+    if (!main.contains(document.activeElement)) { // nobody is typing in it yet
+      main.focus({ preventScroll: true });
+    }
   });
   show();
 }

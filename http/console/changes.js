@@ -1,18 +1,9 @@
 // What the session has changed, and its check-in.
-import { call, reviewPath, text } from './api.js';
+import { call, text } from './api.js';
 import { busy, field, h, notice, replace } from './dom.js';
 import { diffLines } from './format.js';
-import { isLive } from './session.js';
 
-export async function changesTab(body, { path, session, refresh }) {
-  if (!isLive(session)) {
-    replace(body, session.review_id
-      ? h('p', {}, h('a', {
-        href: `#${reviewPath(session.project_id, session.review_id)}`,
-      }, 'What was checked in is in its review.'))
-      : h('p', { class: 'empty' }, 'The session is over.'));
-    return;
-  }
+export async function changesTab(body, { page, path }) {
   const shown = h('div', {});
   const again = h('button', { type: 'button', onclick: () => busy(again, load) },
     'Look again');
@@ -21,7 +12,7 @@ export async function changesTab(body, { path, session, refresh }) {
       call('GET', `${path}/git`), text(`${path}/diff`)]);
     replace(shown, gitLine(git), showDiff(diff));
   }
-  replace(body, checkinForm(path, refresh), h('div', {}, again), shown);
+  replace(body, page.mayChange && checkinForm(path), h('div', {}, again), shown);
   await load();
 }
 
@@ -53,20 +44,22 @@ function whatBecame({ merge, rescue_note: note }) {
   ].filter(Boolean);
 }
 
-function checkinForm(path, refresh) {
+function checkinForm(path) {
   const message = h('input', { name: 'message', autocomplete: 'off' });
   const skip = h('input', { type: 'checkbox' });
   const merge = h('input', { type: 'checkbox' });
   const form = h('form', { class: 'grid', onsubmit: (event) => {
     event.preventDefault();
     busy(form, async () => {
+      const before = location.hash;
       const done = await call('POST', `${path}/checkin`, {
         ...(message.value.trim() ? { commit_message: message.value.trim() } : {}),
         skip_review: skip.checked, auto_merge: merge.checked,
       });
       notice([done.message, ...whatBecame(done)].join(' '));
-      await refresh();
-      location.hash = `#${path}/timeline`;
+      if (location.hash === before) { // else something else is looked at
+        location.hash = `#${path}/timeline`;
+      }
     });
   } },
     field('Commit message', message, 'Of what is not committed yet.'),

@@ -92,24 +92,35 @@ export function badge(text, kind = text) {
   return h('span', { class: `badge ${kind}` }, text);
 }
 
-/// Says something that has happened, for a while.
+/// Says something that has happened: for a while, or where it is bad until
+/// somebody has read it. Returns what takes it back.
 export function notice(text, kind = 'good') {
+  const remove = () => {
+    const focused = line.contains(document.activeElement);
+    line.remove();
+    if (focused) {
+      document.getElementById('main').focus({ preventScroll: true });
+    }
+  };
   const line = h('p', { class: `notice ${kind}` }, text,
     h('button', { type: 'button', class: 'plain', 'aria-label': 'Dismiss',
-      onclick: () => line.remove() }, '×'));
+      onclick: remove }, '×'));
   document.getElementById('notices').append(line);
-  setTimeout(() => line.remove(), 10_000);
+  if (kind === 'good') {
+    setTimeout(remove, 10_000);
+  }
+  return remove;
 }
 
-/// Whether something in it is being asked or done, or has failed, so that it is
-/// not to be drawn anew: what becomes of it is said there.
+/// Whether something in it is being asked or done, so that it is not to be drawn
+/// anew: what becomes of it is said there.
 export function isBusy(place) {
   return document.querySelector('dialog[open]') !== null
-    || place.querySelector('[aria-busy], .failure') !== null;
+    || place.querySelector('[aria-busy]') !== null;
 }
 
 /// Runs what a button or form asks for: it is busy meanwhile, and a failure is
-/// said beside it.
+/// said beside it. The focus stays on it; where it is gone then, its page has it.
 export async function busy(control, work) {
   const button = control.matches('form')
     ? control.querySelector('button[type=submit], button:not([type])')
@@ -127,8 +138,9 @@ export async function busy(control, work) {
     button.disabled = false;
     button.removeAttribute('aria-busy');
     const nowhere = [null, document.body].includes(document.activeElement);
-    if (focused && nowhere && button.isConnected) {
-      button.focus({ preventScroll: true });
+    if (focused && nowhere) {
+      (button.isConnected ? button : document.getElementById('main'))
+        .focus({ preventScroll: true });
     }
   }
 }

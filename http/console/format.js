@@ -73,12 +73,6 @@ export function outcome(exec) {
   }
 }
 
-/// Text without the sequences by which programs colour it.
-export function plain(text) {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]/g, '');
-}
-
 /// The lines of a unified diff, each with its kind: file, hunk, add, remove,
 /// meta or same.
 export function diffLines(text) {

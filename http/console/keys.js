@@ -46,7 +46,7 @@ function revokeButton(key, refresh) {
           gone = true;
         });
         if (gone) {
-          await refresh();
+          await refresh().catch(() => {}); // the next look tells
         }
       }
     } }, 'Revoke');
@@ -79,7 +79,7 @@ function createForm(projects, refresh) {
       h('input', { class: 'mono wide', readonly: true, value: key,
         'aria-label': 'Secret' }));
       form.reset();
-      await refresh();
+      await refresh().catch(() => {});
     });
   } },
     field('Name', name), field('May', role), field('Project', project),

@@ -1,15 +1,15 @@
 // The ports that a session listens on, and links that open them.
 import { call } from './api.js';
 import { busy, h, notice, row, table } from './dom.js';
-import { isLive, streamOpened } from './session.js';
+import { streamOpened } from './session.js';
 import { update } from './update.js';
 
-export async function portsTab(body, { page, path, session, on }) {
+export async function portsTab(body, { page, path, on }) {
   async function refresh() {
-    const { ports } = isLive(session) ? await call('GET', `${path}/ports`)
-      : { ports: [] };
+    const { ports } = await call('GET', `${path}/ports`);
     update(body, table('Ports', ['Port', 'Preview', 'Access', 'Process', 'Address'],
-      ports.map((port) => portRow(path, port)),
+      ports.map((port) => (page.mayChange ? portRow(path, port)
+        : watchedRow(port))),
       'Nothing listens. Start a server in the session, and it shows here.'));
   }
   await refresh();
@@ -45,9 +45,17 @@ function portRow(path, port) {
       notice(`Port ${port.port} opens for: ${access.value}.`);
     }) }, ['token', 'key', 'public'].map((name) =>
     h('option', { value: name, selected: name === port.access }, name)));
-  return row(`${port.port} ${port.address}`,
-    port.label ? `${port.port} (${port.label})` : String(port.port),
-    h('span', {}, port.url ? open : 'no preview is served'),
-    h('span', {}, access), port.process,
-    h('span', { class: 'mono' }, port.address));
+  return anyRow(port, h('span', {}, port.url ? open : 'no preview is served'),
+    h('span', {}, access));
 }
+
+// A key that may only watch makes no links.
+function watchedRow(port) {
+  return anyRow(port, port.access === 'public' && port.url
+    ? h('a', { href: port.url, target: '_blank', rel: 'noreferrer' }, 'Open') : '–',
+  port.access);
+}
+
+const anyRow = (port, preview, access) => row(`${port.port} ${port.address}`,
+  port.label ? `${port.port} (${port.label})` : String(port.port),
+  preview, access, port.process, h('span', { class: 'mono' }, port.address));

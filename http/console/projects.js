@@ -1,36 +1,58 @@
-// Which projects a key may use, also one that may not list them.
-import { call } from './api.js';
-import { h } from './dom.js';
+// The projects: how full they are, what they protect, and the ways to their
+// sessions and reviews.
+import { badge, h, replace, row, table } from './dom.js';
+import { knownProjects } from './project_choice.js';
+import { liveSessions } from './sessions.js';
+import { update } from './update.js';
 
-/// Their `ids`, and whether these are `all`: without projects:read they are
-/// those that the key is limited to, or those of the sessions that it sees.
-export async function knownProjects() {
-  try {
-    const { projects } = await call('GET', '/projects');
-    return { ids: projects.map(({ id }) => id), all: true };
-  } catch (error) {
-    if (error.status !== 403) {
-      throw error;
-    }
-  }
-  const { projects } = await call('GET', '/whoami');
-  if (projects) {
-    return { ids: projects, all: true };
-  }
-  const { sessions } = await call('GET', '/sessions?limit=200');
-  return { ids: [...new Set(sessions.map((one) => one.project_id))].sort(),
-    all: false };
+export async function showProjects(page) {
+  const list = h('div', {});
+  replace(page.place, h('h1', {}, 'Projects'), list);
+  await page.repeat(5000, async () => {
+    const [{ projects, all }, live] = await Promise.all([
+      knownProjects(), liveSessions('/sessions')]);
+    update(list, table('Projects', ['Project', 'Status', 'Sessions',
+      'Protected branches', 'Reviewed', 'Repository', 'Go to'],
+    projects.map((one) => projectRow(one, live, page.mayChange)),
+    all ? 'There is none yet; an administrator adds one: “greenroom projects add”.'
+      : 'No session is there that would tell of any.'),
+    !all && h('p', { class: 'empty' }, 'The key may not list projects '
+      + '(projects:read): these are those of the sessions that it sees.'));
+  });
 }
 
-/// The control of a form that chooses one, with its hint.
-export async function projectControl() {
-  const { ids, all } = await knownProjects();
-  if (all && ids.length > 0) {
-    return { control: h('select', { name: 'project' },
-      ids.map((id) => h('option', { value: id }, id))) };
+function projectRow(project, { sessions, more }, mayChange) {
+  const { id, max_active_sessions: most } = project;
+  const live = sessions.filter((one) => one.project_id === id).length;
+  const path = `#/projects/${encodeURIComponent(id)}`;
+  return row(id,
+    h('a', { href: `${path}/sessions` }, id),
+    project.status ? badge(project.status) : '–',
+    [more && 'at least ', `${live}${most ? ` of ${most}` : ''}`],
+    h('span', { class: 'mono' }, branches(project)),
+    reviewed(project.review),
+    h('span', { class: 'mono' }, project.repo ?? '–'),
+    h('div', { class: 'row' },
+      mayChange && project.status !== 'stopped' && h('a', {
+        href: `${path}/sessions/new`,
+        'aria-label': `New session in ${id}` }, 'New session'),
+      h('a', { href: `${path}/reviews`, 'aria-label': `Reviews of ${id}` },
+        'Reviews')));
+}
+
+function branches({ protected_branches: names, default_branch: main }) {
+  if (names === undefined) {
+    return '–';
   }
-  return { control: h('input', { name: 'project', required: true,
-    autocomplete: 'off', spellcheck: 'false', value: ids[0] }),
-  hint: all ? 'There is none yet; an administrator adds one.'
-    : 'Its id: the key may not list projects (projects:read).' };
+  return names === null ? main ?? 'the default branch'
+    : names.join(', ') || 'none';
+}
+
+function reviewed(review) {
+  if (!review) {
+    return '–';
+  }
+  return [review.command
+    ? ['by ', h('span', { class: 'mono' }, review.command)] : 'by a person',
+  review.required && ', always'];
 }

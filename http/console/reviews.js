@@ -1,18 +1,22 @@
 // What waits for a decision, and one of these with its diff.
 import { call, reviewPath, text } from './api.js';
 import { showDiff } from './changes.js';
-import { badge, busy, field, h, replace, row, table } from './dom.js';
+import { badge, busy, field, h, isBusy, replace, row, table } from './dom.js';
 import { age, keyText } from './format.js';
-import { knownProjects } from './projects.js';
+import { shownOutput } from './output.js';
+import { knownProjects } from './project_choice.js';
 import { update } from './update.js';
 
-export async function showReviews(page) {
+/// Those of one project, or of all.
+export async function showReviews(page, project) {
   const list = h('div', {});
-  replace(page.place, h('h1', {}, 'Reviews'), list);
+  replace(page.place, h('h1', {}, project ? `Reviews of ${project}` : 'Reviews'),
+    project && h('p', {}, h('a', { href: '#/reviews' }, 'All reviews')), list);
   await page.repeat(5000, async () => {
-    const { ids, all: whole } = await knownProjects();
-    const lists = await Promise.all(ids.map(reviewsOf));
-    const all = lists.flat().sort((a, b) =>
+    const { projects, all: whole } = project
+      ? { projects: [{ id: project }], all: true } : await knownProjects();
+    const lists = await Promise.all(projects.map(({ id }) => reviewsOf(id)));
+    const all = lists.flatMap(({ reviews }) => reviews).sort((a, b) =>
       Date.parse(b.created_at) - Date.parse(a.created_at));
     update(list, table('Reviews',
       ['Review', 'Status', 'Project', 'Branch', 'Into', 'By', 'Age'],
@@ -24,6 +28,8 @@ export async function showReviews(page) {
         h('span', { class: 'mono' }, one.target),
         one.created_by_name ?? one.created_by, age(one.created_at))),
       'Nothing has been checked in for review.'),
+    lists.some((one) => one.next_cursor) && h('p', { class: 'empty' },
+      'There are more; “greenroom reviews” has them.'),
     !whole && h('p', { class: 'empty' }, 'The key may not list projects '
       + '(projects:read): these are of the projects of the sessions that it '
       + 'sees.'));
@@ -32,11 +38,11 @@ export async function showReviews(page) {
 
 async function reviewsOf(project) {
   try {
-    return (await call('GET',
-      `/projects/${encodeURIComponent(project)}/reviews?limit=50`)).reviews;
+    return await call('GET',
+      `/projects/${encodeURIComponent(project)}/reviews?limit=50`);
   } catch (error) {
     if (error.status === 404) {
-      return []; // a key may be limited to a project that is gone
+      return { reviews: [] }; // a key may be limited to a project that is gone
     }
     throw error;
   }
@@ -44,6 +50,7 @@ async function reviewsOf(project) {
 
 export async function showReview(page, project, id) {
   const path = reviewPath(project, id);
+  document.title = `Review ${id} · Greenroom`;
   let shown = '';
   const draw = async () => {
     const review = await call('GET', path);
@@ -56,11 +63,12 @@ export async function showReview(page, project, id) {
     replace(page.place, h('h1', {}, 'Review ', h('span', { class: 'mono' }, id)),
       h('section', { class: 'card', 'aria-label': 'The review' },
         facts(project, review)),
-      shown === 'queued' && decision(path, draw),
-      shown === 'approved' && mergeButton(path, draw),
+      page.mayChange && shown === 'queued'
+        && decision(path, draw, whyNot(page, review)),
+      page.mayChange && shown === 'approved' && mergeButton(path, draw),
       output && [h('h2', {}, 'What the review command printed'),
         h('pre', { class: 'output', tabindex: '0', role: 'region',
-          'aria-label': 'Output of the review command' }, output)],
+          'aria-label': 'Output of the review command' }, shownOutput(output))],
       h('h2', {}, 'Changes'), showDiff(diff));
   };
   await draw();
@@ -92,32 +100,41 @@ function facts(project, review) {
     [h('dt', {}, name), h('dd', {}, value)]));
 }
 
-function decision(path, again) {
+// Two pairs of eyes.
+const whyNot = ({ key, isAdmin }, review) => (
+  review.created_by === key.id && !isAdmin
+    ? 'Your key has checked it in, so another, or an administrator, approves it.'
+    : null);
+
+function decision(path, again, whyNotApproved) {
   const comment = h('input', { name: 'comment', autocomplete: 'off' });
   const button = (name, verb, kind) => {
     const made = h('button', { type: 'button', class: kind, onclick: () => {
       // Whoever is refused is to know why.
       comment.required = verb === 'reject';
-      if (!comment.reportValidity()) {
+      if (isBusy(place) || !comment.reportValidity()) {
         return;
       }
       busy(made, async () => {
         await call('POST', `${path}/${verb}`, comment.value.trim()
           ? { comment: comment.value.trim() } : {});
-        await again();
+        await again().catch(() => {}); // it is decided; the next look tells
       });
     } }, name);
     return h('span', {}, made);
   };
-  return h('div', { class: 'card row' }, field('Comment', comment),
-    button('Approve', 'approve', 'main'), button('Reject', 'reject', 'danger'));
+  const place = h('div', { class: 'card row' }, field('Comment', comment),
+    whyNotApproved ? h('small', {}, whyNotApproved)
+      : button('Approve', 'approve', 'main'),
+    button('Reject', 'reject', 'danger'));
+  return place;
 }
 
 function mergeButton(path, again) {
   const merge = h('button', { type: 'button', class: 'main', onclick: () =>
     busy(merge, async () => {
       await call('POST', `${path}/merge`, {});
-      await again();
+      await again().catch(() => {});
     }) }, 'Merge');
   return h('div', { class: 'card' }, merge);
 }

@@ -1,8 +1,8 @@
 // All sessions that the key may see, and a form for a new one.
-import { call, sessionPath } from './api.js';
+import { call, maker, sessionPath } from './api.js';
 import { badge, busy, field, h, notice, replace, row, table } from './dom.js';
 import { age, commandText, until } from './format.js';
-import { projectControl } from './projects.js';
+import { projectControl } from './project_choice.js';
 import { update } from './update.js';
 
 const live = ['creating', 'active', 'checking_in'];
@@ -12,30 +12,47 @@ const live = ['creating', 'active', 'checking_in'];
 const mostAsked = 20;
 const longestCommand = 40;
 
-export async function showSessions(page) {
+/// Those of one project, or of all. With `create` the form for a new one is
+/// open.
+export async function showSessions(page, project, create = false) {
+  const path = project ? `/projects/${encodeURIComponent(project)}/sessions`
+    : '/sessions';
   const list = h('div', {});
-  const ended = h('input', { type: 'checkbox', onchange: () => refresh() });
-  replace(page.place, h('h1', {}, 'Sessions'),
-    createForm(await projectControl()),
+  const ended = h('input', { type: 'checkbox', onchange: page.calmly(refresh) });
+  replace(page.place, h('h1', {}, project ? `Sessions of ${project}` : 'Sessions'),
+    project && h('p', {}, h('a', { href: '#/' }, 'All sessions')),
+    page.mayChange && createForm(await projectControl(project), create),
     h('div', { class: 'row' }, h('label', {}, ended, ' Show those that are over')),
     list);
 
   async function refresh() {
     // Ended ones may be many: without them each status is asked for alone.
-    const asked = ended.checked ? ['?limit=200']
-      : live.map((status) => `?limit=200&status=${status}`);
-    const pages = await Promise.all(asked.map((query) =>
-      call('GET', `/sessions${query}`)));
-    const shown = pages.flatMap(({ sessions }) => sessions).sort((a, b) =>
-      Date.parse(b.created_at) - Date.parse(a.created_at));
-    const running = await commandsOf(shown);
+    const all = ended.checked;
+    const { sessions, more } = all
+      ? await gathered([`${path}?limit=200`]) : await liveSessions(path);
+    const running = await commandsOf(sessions);
+    if (ended.checked !== all) {
+      return; // what is wanted now is asked for
+    }
     update(list, table('Sessions',
       ['Session', 'Status', 'Project', 'Branch', 'By', 'Runs', 'Age', 'Ends'],
-      shown.map((one) => sessionRow(one, running.get(one.id))), 'No session is live. Make one above.'),
-    pages.some((one) => one.next_cursor) && h('p', { class: 'empty' },
+      sessions.map((one) => sessionRow(one, running.get(one.id))),
+      `No session is live.${page.mayChange ? ' Make one above.' : ''}`),
+    more && h('p', { class: 'empty' },
       'There are more; “greenroom list --all” has them.'));
   }
   await page.repeat(5000, refresh);
+}
+
+/// The live ones of a list's path, newest first, and whether there are more.
+export const liveSessions = (path) =>
+  gathered(live.map((status) => `${path}?limit=200&status=${status}`));
+
+async function gathered(paths) {
+  const pages = await Promise.all(paths.map((path) => call('GET', path)));
+  return { sessions: pages.flatMap(({ sessions }) => sessions).sort((a, b) =>
+    Date.parse(b.created_at) - Date.parse(a.created_at)),
+  more: pages.some((one) => one.next_cursor) };
 }
 
 /// The commands that run, by session.
@@ -85,7 +102,8 @@ function sessionRow(session, running) {
 export const sessionLink = (session, tab) =>
   `#${sessionPath(session.project_id, session.id)}${tab ? `/${tab}` : ''}`;
 
-function createForm({ control: project, hint }) {
+function createForm({ control: project, hint }, open) {
+  const create = maker();
   const how = h('select', { name: 'how' },
     h('option', { value: 'new_branch' }, 'a new branch'),
     h('option', { value: 'branch' }, 'a branch that is there'));
@@ -102,7 +120,8 @@ function createForm({ control: project, hint }) {
   const form = h('form', { class: 'grid', onsubmit: (event) => {
     event.preventDefault();
     busy(form, async () => {
-      const made = await call('POST',
+      const before = location.hash;
+      const made = await create(
         `/projects/${encodeURIComponent(project.value.trim())}/sessions`, {
           [how.value]: branch.value.trim(),
           ...(!from.disabled && from.value.trim()
@@ -111,12 +130,15 @@ function createForm({ control: project, hint }) {
           preview_port: Number(port.value),
         });
       notice(`Session ${made.id} is there.`);
-      location.hash = sessionLink(made);
+      if (location.hash === before) { // else something else is looked at
+        location.hash = sessionLink(made);
+      }
     });
   } },
     field('Project', project, hint), field('On', how), field('Branch', branch),
     field('From', from), field('Expires in', expires, '90m, 24h, 7d'),
     field('Preview port', port),
     h('button', { class: 'main' }, 'Create'));
-  return h('details', { class: 'card' }, h('summary', {}, 'New session'), form);
+  return h('details', { class: 'card', open },
+    h('summary', {}, 'New session'), form);
 }

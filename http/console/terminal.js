@@ -1,20 +1,15 @@
 // An interactive terminal: a shell of the session on a screen of xterm.js. The
 // shell lives in the session; what ends here is only the view of it.
-import { Backoff, call, passes } from './api.js';
+import { Backoff, call, passes, Refused, text } from './api.js';
 import { badge, busy, h, replace } from './dom.js';
 import { commandText, outcome } from './format.js';
-import { isLive, streamOpened } from './session.js';
+import { streamOpened } from './session.js';
 import { update } from './update.js';
 
 const shell = 'exec "${SHELL:-/bin/bash}" -i';
 
 export async function terminalTab(body, { page, path, session, on }) {
-  if (!isLive(session)) {
-    replace(body, h('p', { class: 'empty' },
-      'The session is over, and its terminals with it.'));
-    return;
-  }
-  const library = await load();
+  const library = await load(session.id);
   const list = h('div', { class: 'row' });
   let there = [];
   let chosen = null;
@@ -30,9 +25,8 @@ export async function terminalTab(body, { page, path, session, on }) {
       'aria-pressed': String(exec.exec_id === chosen),
       onclick: () => show(exec.exec_id, true) }, nameOf(exec))));
   }
-  const [{ scopes }] = await Promise.all([call('GET', '/whoami'), refresh()]);
-  const mayType = ['admin', 'sessions:execute', 'projects:execute']
-    .some((one) => scopes.includes(one));
+  await refresh();
+  const mayType = page.mayChange;
   const place = h('div', {});
   const open = h('button', { type: 'button', class: 'main', onclick: () =>
     busy(open, async () => {
@@ -79,7 +73,7 @@ const isLeaveKey = (event) => event.ctrlKey && event.shiftKey && !event.altKey
   && !event.metaKey && (event.key.toLowerCase() === 'l' || event.code === 'KeyL');
 
 /// xterm.js and its style, which only this page needs.
-async function load() {
+async function load(sessionId) {
   if (!document.querySelector('link[href="/console/xterm.css"]')) {
     document.head.append(h('link', { rel: 'stylesheet',
       href: '/console/xterm.css' }));
@@ -89,9 +83,27 @@ async function load() {
       import('./xterm.mjs'), import('./addon-fit.mjs')]);
     return { Terminal, FitAddon };
   } catch {
-    throw new Error('This node was built without xterm.js, so it shows no '
-      + 'terminals here; “greenroom shell” opens one.');
+    throw await whyNotLoaded(sessionId);
   }
+}
+
+// An import does not tell what it was answered.
+async function whyNotLoaded(sessionId) {
+  try {
+    await Promise.all([text('/console/xterm.mjs'),
+      text('/console/addon-fit.mjs')]);
+  } catch (error) {
+    return error.status !== 404 ? error : new Refused(404, {
+      message: 'This node cannot show terminals here, for xterm.js is not '
+        + 'installed on it.',
+      details: { remediation: `“greenroom shell ${sessionId}” opens one from a `
+        + 'command line, and “Commands” runs what asks nothing. Whoever runs the '
+        + 'node adds xterm.js by “./dev build”, where npm can be reached, and '
+        + 'restarts it with the directory “console” of that build beside the '
+        + 'program.' } });
+  }
+  return new Refused(200, { message: 'xterm.js could not be loaded.',
+    details: { remediation: 'Load this page anew.' } });
 }
 
 // As style.css has it, by whether it is dark.
@@ -144,6 +156,7 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
   let over = false;
   let toFocus = focus;
   let timer = null;
+  let unopened = 0; // connections in a row
   const pauses = new Backoff();
   const url = new URL(`${path}/attach`, location.href);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -163,6 +176,7 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       pauses.reset();
+      unopened = 0;
       terminal.reset();
       replace(state, badge('connected'));
       resized();
@@ -185,6 +199,7 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
       } else if (code === 1008) { // the server's policy, which stays as it is
         stop('closed', reason || 'The server has closed it.');
       } else {
+        ++unopened;
         replace(state, badge('reconnecting'));
         timer = setTimeout(again, pauses.next());
       }
@@ -205,6 +220,11 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
         return;
       }
       if (['running', 'queued'].includes(exec.status)) {
+        if (unopened > 2) {
+          replace(state, badge('reconnecting'), h('span', {}, ' The server '
+            + 'answers, but no WebSocket comes through to it: a proxy in between '
+            + 'may not pass them on.'));
+        }
         connect();
       } else {
         stop('ended', exec.reason ?? outcome(exec));
@@ -216,7 +236,7 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
       if (passes(error)) {
         timer = setTimeout(again, Math.max(pauses.next(), error.retryAfter));
       } else {
-        stop('closed', error.message);
+        stop('closed', `${error.message} ${error.remediation}`);
       }
     }
   }

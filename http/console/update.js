@@ -1,6 +1,7 @@
 // Draws anew what is shown already, every few seconds or at each event, without
 // taking anything from who uses it: what has not changed stays the element that
-// it was, so focus, selection, scrolling and what is typed outlive it.
+// it was, so focus, selection, scrolling and what is typed outlive it. So does
+// the failure that is said behind a control, until that is used again or gone.
 import { append, listens } from './dom.js';
 
 const focusable = 'a[href], button, input, select, textarea, summary, '
@@ -47,10 +48,10 @@ function match(parent, made) {
   const keys = new Set(made.map(keyOf));
   for (const [key, old] of keyed) {
     if (!keys.has(key)) {
-      old.remove();
+      drop(old);
     }
   }
-  let here = parent.firstChild;
+  let here = behindFailure(parent.firstChild);
   for (const one of made) {
     const old = keyOf(one) === undefined ? here : keyed.get(keyOf(one));
     if (!old || !fits(old, one)) {
@@ -58,13 +59,13 @@ function match(parent, made) {
       // It takes the place of what stood there, unless that is to be found yet.
       if (here && keyOf(here) === undefined) {
         const gone = here;
-        here = here.nextSibling;
-        gone.remove();
+        here = behindFailure(here.nextSibling);
+        drop(gone);
       }
       continue;
     }
     if (old === here) {
-      here = here.nextSibling;
+      here = behindFailure(here.nextSibling);
     } else {
       parent.insertBefore(old, here);
     }
@@ -72,9 +73,20 @@ function match(parent, made) {
   }
   while (here) {
     const gone = here;
-    here = here.nextSibling;
-    gone.remove();
+    here = behindFailure(here.nextSibling);
+    drop(gone);
   }
+}
+
+const isFailure = (node) => node?.classList?.contains('failure');
+
+const behindFailure = (node) => (isFailure(node) ? node.nextSibling : node);
+
+function drop(node) {
+  if (isFailure(node.nextSibling)) {
+    node.nextSibling.remove();
+  }
+  node.remove();
 }
 
 // What it does is not done yet, and is said there.

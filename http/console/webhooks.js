@@ -54,7 +54,8 @@ function createForm(projects, refresh) {
         + 'this secret, which is shown this once.'),
       h('input', { class: 'mono wide', readonly: true, value: secret,
         'aria-label': 'Secret' }));
-      await refresh();
+      form.reset();
+      await refresh().catch(() => {}); // the next look tells
     });
   } },
     field('Project', project), field('Receiver', url),
@@ -74,7 +75,7 @@ export async function showWebhook(page, project, id) {
     const made = h('button', { type: 'button', class: kind, onclick: () =>
       busy(made, async () => {
         await work();
-        await refresh();
+        await refresh().catch(() => {}); // it is done; the next look tells
       }) }, name);
     return h('span', {}, made);
   };

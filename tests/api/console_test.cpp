@@ -3,7 +3,9 @@
 #include "tests/api/demo.hpp"
 
 #include <regex>
+#include <set>
 #include <string>
+#include <vector>
 
 using namespace greenroom::test;
 
@@ -108,6 +110,26 @@ TEST_CASE("browsers get the console and programs what they always got") {
     INFO(path);
     CHECK(nobody.get(path).status == 404);
   }
+}
+
+TEST_CASE("each script that the console imports is served") {
+  node_process node;
+  auto nobody = node.with_key("");
+  std::regex import{R"( from '\./([a-z_]+\.js)';)"};
+  std::set<std::string> known{"app.js"};
+  std::vector<std::string> unread{"app.js"};
+  while (!unread.empty()) {
+    auto name = unread.back();
+    unread.pop_back();
+    INFO(name);
+    auto script = expect(200, nobody.get("/console/" + name));
+    auto begin =
+      std::sregex_iterator{script.body.begin(), script.body.end(), import};
+    for (auto it = begin; it != std::sregex_iterator{}; ++it)
+      if (known.insert((*it)[1]).second)
+        unread.push_back((*it)[1]);
+  }
+  CHECK(known.count("printout.js") == 1);
 }
 
 TEST_CASE("the guide names only routes that there are") {

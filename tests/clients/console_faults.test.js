@@ -92,6 +92,176 @@ test('output that a command prints during a cut is all there after it',
     await page.getByText('reconnecting').waitFor({ state: 'hidden' });
   });
 
+test('a session that ends while it cannot be looked at is shown as over',
+  { timeout: 60_000 }, async (t) => {
+    const { node, proxy } = await startBehindProxy(t);
+    const session = await node.makeSession();
+    const page = await openPage(t, proxy.url);
+    await logIn(page, proxy.url, node.key);
+    await page.getByRole('link', { name: session.id }).click();
+    await page.getByText('Nothing has been run yet.').waitFor();
+    // Its stream tells the end once, and is over then.
+    proxy.refuse = (url) => (url === session.path ? 503 : 0);
+    await node.call('POST', `${session.path}/discard`, {});
+    await page.getByText('reconnecting').waitFor();
+    proxy.refuse = () => 0;
+    await page.getByText('terminated', { exact: true }).waitFor();
+    await page.getByText('reconnecting').waitFor({ state: 'hidden' });
+  });
+
+test('a command that was begun is not offered to be run again, whatever follows',
+  { timeout: 60_000 }, async (t) => {
+    const { node, proxy } = await startBehindProxy(t);
+    const session = await node.makeSession();
+    const page = await openPage(t, proxy.url);
+    await logIn(page, proxy.url, node.key);
+    await page.getByRole('link', { name: session.id }).click();
+    await page.getByText('Nothing has been run yet.').waitFor();
+    proxy.refuse = (url) => (url.includes('/execs?') ? 503 : 0);
+    const command = page.getByLabel('Command', { exact: true });
+    await command.fill('echo once');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByRole('log').getByText('once').waitFor();
+    assert.equal(await command.inputValue(), '');
+    assert.equal(await page.getByRole('alert').count(), 0);
+    proxy.refuse = () => 0;
+    await page.getByRole('button', { name: 'echo once' }).getByText('exit 0')
+      .waitFor();
+  });
+
+test('what was made though its answer was lost is not made twice',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    await page.getByText('New session').click();
+    const lose = async (route) => {
+      if (route.request().method() === 'POST') {
+        await route.fetch();
+        await route.abort();
+      } else {
+        await route.continue();
+      }
+    };
+    const loses = /\/(sessions|exec)$/;
+    await page.route(loses, lose);
+    await page.getByLabel('Branch', { exact: true }).fill('once');
+    const create = page.getByRole('button', { name: 'Create' });
+    await create.click();
+    await page.getByRole('alert').getByText('cannot be reached').waitFor();
+    await page.unroute(loses);
+    await create.click();
+    await page.getByText('Nothing has been run yet.').waitFor();
+
+    await page.route(loses, lose);
+    const run = page.getByRole('button', { name: 'Run', exact: true });
+    await page.getByLabel('Command', { exact: true }).fill('echo "ran $$"');
+    await run.click();
+    await page.getByRole('alert').getByText('cannot be reached').waitFor();
+    await page.unroute(loses);
+    await run.click();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await page.getByRole('log').getByText('ran').waitFor();
+    const { sessions } = await node.call('GET', '/sessions');
+    assert.equal(sessions.length, 1);
+    const { execs } = await node.call('GET',
+      `/projects/demo/sessions/${sessions[0].id}/execs`);
+    assert.equal(execs.length, 1);
+    // The same once more is another.
+    await page.getByLabel('Command', { exact: true }).fill('echo "ran $$"');
+    await run.click();
+    await page.waitForFunction(() =>
+      document.querySelectorAll('.execs li').length === 2);
+  });
+
+test('a page whose list is refused says why, as long as it is',
+  { timeout: 60_000 }, async (t) => {
+    const { node, proxy } = await startBehindProxy(t);
+    const page = await openPage(t, proxy.url);
+    await logIn(page, proxy.url, node.key);
+    await page.getByText('No session is live.').waitFor();
+    proxy.refuse = (url) => (url.startsWith('/sessions') ? 403 : 0);
+    await page.getByRole('alert').getByText('the server answered 403').waitFor();
+    await check(page, 'sessions-refused');
+    proxy.refuse = () => 0;
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await page.getByText('No session is live.').waitFor();
+  });
+
+test('a page that is there at last takes no focus from who types in it',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    await page.getByText('No session is live.').waitFor();
+    let goOn = () => {};
+    const held = new Promise((done) => { goOn = done; });
+    await page.route(/\/keys\?/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.getByRole('link', { name: 'Keys' }).click();
+    await page.getByText('New key').click();
+    await page.getByLabel('Name').fill('An');
+    goOn();
+    await page.getByText('There is no key but').waitFor();
+    assert.ok(await hasFocus(page.getByLabel('Name')));
+  });
+
+test('a session that comes when its page is left opens no streams',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    await node.call('POST', `${session.path}/exec`,
+      { command: 'exec sleep 1000' });
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    let goOn = () => {};
+    const held = new Promise((done) => { goOn = done; });
+    await page.route(new RegExp(`${session.path}$`), async (route) => {
+      await held;
+      await route.continue();
+    });
+    const asked = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await page.getByRole('link', { name: session.id }).click();
+    await page.getByRole('link', { name: 'Nodes' }).click();
+    await page.getByRole('cell', { name: 'ready', exact: true }).waitFor();
+    const execs = page.waitForResponse((answer) => /execs\?/.test(answer.url()));
+    goOn();
+    await execs;
+    // Another page, which is asked for after all that.
+    await page.getByRole('link', { name: 'Reviews' }).click();
+    await page.getByText('Nothing has been checked in').waitFor();
+    assert.deepEqual(asked.filter((url) => url.includes('exec_id=')), []);
+  });
+
+test('a terminal that no WebSocket reaches says so', { timeout: 60_000 },
+  async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    await node.call('POST', `${session.path}/exec`,
+      { command: 'exec cat', tty: { rows: 24, cols: 80 }, stdin: 'open' });
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    await page.getByRole('link', { name: session.id }).waitFor();
+    // As a browser's where an upgrade is refused: it closes and was never open.
+    await page.evaluate(() => {
+      window.WebSocket = class {
+        static OPEN = 1;
+        readyState = 3;
+
+        constructor() {
+          setTimeout(() => this.onclose({ code: 1006, reason: '' }));
+        }
+
+        close() {}
+      };
+    });
+    await page.goto(`${node.url}/#${session.path}/terminal`);
+    await page.getByText('no WebSocket comes through').waitFor();
+  });
+
 test('a page that could not be shown is shown as soon as it can be',
   { timeout: 60_000 }, async (t) => {
     const { node, proxy } = await startBehindProxy(t);
@@ -253,7 +423,7 @@ test('a key that may only watch does so, and is told why it is cut off',
       { method: 'POST', headers: node.authorization, body: 'from another\n' });
     await screen.getByText('from another').first().waitFor();
     assert.deepEqual(sent.filter((one) => typeof one !== 'string'), []);
-    await page.getByText('may only watch').waitFor();
+    await page.getByText('The key may only watch this terminal.').waitFor();
 
     // What a server refuses for good is not asked for again and again.
     let asked = 0;
@@ -289,5 +459,80 @@ test('who may not list projects has sessions and reviews all the same',
       await page.getByRole('link', { name: 'Reviews' }).click();
       await page.getByRole('link', { name: /^[a-z0-9]{20}$/ }).click();
       await page.getByText('+new').waitFor();
+      await page.getByRole('link', { name: 'Projects' }).click();
+      await page.getByRole('cell', { name: 'demo', exact: true }).waitFor();
+      await check(page, 'projects-few-scopes');
     }
+  });
+
+test('a node without xterm.js says so, and what opens a terminal instead',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    await page.getByRole('link', { name: session.id }).click();
+    await page.route('**/console/xterm.mjs', (route) => route.fulfill({
+      status: 404, contentType: 'application/json',
+      body: '{"error":{"code":"NOT_FOUND","message":"the console has no such file"}}' }));
+    await page.getByRole('link', { name: 'Terminal' }).click();
+    const tab = page.getByRole('region', { name: 'Terminal' });
+    await tab.getByText('xterm.js is not installed on it').waitFor();
+    await tab.getByText(`greenroom shell ${session.id}`).waitFor();
+    await check(page, 'no-terminal');
+    // The rest of the session is there.
+    await page.getByRole('button', { name: 'Extend' }).waitFor();
+    await page.getByRole('link', { name: 'Commands' }).click();
+    await page.getByText('Nothing has been run yet.').waitFor();
+  });
+
+test('a key is offered what it may do, and told what it may not',
+  { timeout: 90_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    await node.call('POST', `${session.path}/exec`,
+      { command: 'echo new > new.txt', wait: '10s' });
+    const ann = await node.call('POST', '/keys',
+      { name: 'ann', scopes: ['sessions:read', 'projects:read'] });
+    const bob = await node.call('POST', '/keys',
+      { name: 'bob', scopes: ['sessions:execute', 'projects:read'] });
+    const offered = (page, name) =>
+      page.getByRole('button', { name, exact: true }).count();
+
+    const hers = await openPage(t, node.url);
+    await logIn(hers, node.url, ann.key);
+    await hers.getByRole('link', { name: session.id }).waitFor();
+    assert.equal(await hers.getByText('New session').count(), 0);
+    await hers.getByRole('link', { name: session.id }).click();
+    await hers.getByText('sessions:execute would let it do more').waitFor();
+    await hers.getByRole('log').waitFor();
+    for (const name of ['Extend', 'End', 'Clone URL', 'Run']) {
+      assert.equal(await offered(hers, name), 0, name);
+    }
+    await check(hers, 'session-watched');
+    await hers.getByRole('link', { name: 'Changes' }).click();
+    await hers.getByText('+new').waitFor();
+    assert.equal(await hers.getByText('Check in and end').count(), 0);
+    await hers.getByRole('link', { name: 'Projects' }).click();
+    await hers.getByRole('link', { name: 'Reviews of demo' }).waitFor();
+    assert.equal(await hers.getByRole('link', { name: /New session/ }).count(), 0);
+
+    // Who may change a session may not end that of another, nor approve his own.
+    const his = await openPage(t, node.url);
+    await logIn(his, node.url, bob.key);
+    await his.getByRole('link', { name: session.id }).click();
+    await his.getByText('Whoever has made it, or an administrator').waitFor();
+    assert.equal(await offered(his, 'Extend'), 1);
+    assert.equal(await offered(his, 'End'), 0);
+    await check(his, 'session-of-another');
+    await his.getByRole('link', { name: 'Changes' }).click();
+    await his.getByText('Check in and end the session').click();
+    await his.getByLabel('Commit message').fill('Add a file');
+    await his.getByRole('button', { name: 'Check in' }).click();
+    await his.getByText('Review task queued.').waitFor();
+    await his.getByRole('link', { name: /^[a-z0-9]{20}$/ }).click();
+    await his.getByText('Your key has checked it in').waitFor();
+    assert.equal(await offered(his, 'Approve'), 0);
+    assert.equal(await offered(his, 'Reject'), 1);
+    await check(his, 'review-of-ones-own');
   });

@@ -105,3 +105,33 @@ test('a control that is busy stays until it is not', { timeout: 30_000 },
     assert.deepEqual((await drawn(page, [{ key: 'a', label: 'Other' }])).texts,
       ['a Other']);
   });
+
+test('a failure stays behind its control, and goes with it', { timeout: 30_000 },
+  async (t) => {
+    const page = await openList(t);
+    await drawn(page, keys('ab'));
+    await page.evaluate(async () => {
+      const { busy } = await import('/dom.js');
+      await busy(document.querySelector('tr[data-key="b"] button'),
+        () => Promise.reject(new Error('no')));
+    });
+    assert.deepEqual((await drawn(page, [{ key: 'x' }, { key: 'b', text: 'later' }]))
+      .texts, ['x Do', 'b later Do no']);
+    assert.deepEqual((await drawn(page, keys('ba'))).texts, ['b Do no', 'a Do']);
+    // Another control, which has not failed.
+    assert.deepEqual((await drawn(page, [{ key: 'b', label: 'Other' },
+      { key: 'a' }])).texts, ['b Other', 'a Do']);
+  });
+
+test('a button that is gone when its work is done leaves the focus to the page',
+  { timeout: 30_000 }, async (t) => {
+    const page = await openList(t);
+    await drawn(page, keys('a'));
+    assert.equal(await page.evaluate(async () => {
+      const { busy } = await import('/dom.js');
+      const button = document.querySelector('tr button');
+      button.focus();
+      await busy(button, async () => button.remove());
+      return document.activeElement.id;
+    }), 'main');
+  });
