@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -39,6 +40,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace greenroom::git {
 
@@ -48,6 +50,10 @@ using nlohmann::json;
 
 constexpr int for_the_user = 3;
 constexpr int under_way = 4;
+
+/// Bytes of a list beside other answers: half of what git_rpc.cpp takes, and
+/// fewer names than git_answers.cpp does.
+constexpr std::size_t max_listed = std::size_t{8} << 20;
 
 json or_null(const std::optional<std::string>& text) {
   return text ? json(*text) : json();
@@ -65,15 +71,18 @@ json listed(const named_work& work) {
 }
 
 // What an end would meet besides the work tree. Of references that cannot be
-// listed nothing is said: the rest is known all the same.
+// listed, or are more than an answer takes, nothing is said: the rest is known
+// all the same.
 json other_facts(const checkout_paths& paths) {
-  auto in = repo::of(paths);
-  auto at = in.look();
   json answer = json::object();
-  if (auto sentence = operation_at(at))
-    answer["operation"] = *sentence;
   try {
-    answer["named"] = listed(named_commits(in, at));
+    auto in = repo::of(paths);
+    const auto at = in.look();
+    if (auto sentence = operation_at(at))
+      answer["operation"] = *sentence;
+    auto named = listed(named_commits(in, at));
+    if (dump(named).size() <= max_listed)
+      answer["named"] = std::move(named);
   } catch (const checkout_fault&) {
   }
   return answer;

@@ -9,6 +9,8 @@
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/mirror/objects.hpp"
 #include "runtime/git/mirror/quarantine.hpp"
+#include "runtime/git/mirror/question_limits.hpp"
+#include "runtime/git/mirror/stoppable_git.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -150,7 +152,8 @@ void replace(git_repository* repo, const std::string& name, const git_oid& id,
 // Of the commits, and those before them, what none of the tips has.
 std::vector<std::string> not_behind(const fs::path& path,
                                     const std::vector<std::string>& tips,
-                                    const std::set<std::string>& commits) {
+                                    const std::set<std::string>& commits,
+                                    int stop_fd) {
   std::string question;
   for (const auto& id : commits)
     question += id + '\n';
@@ -160,13 +163,15 @@ std::vector<std::string> not_behind(const fs::path& path,
   server_git list{path, {"rev-list", "--stdin"}};
   list.stdin_fd = input.get();
   list.max_output = std::size_t{64} << 20;
-  auto told = run(list);
-  if (!told.ok() || told.truncated)
+  const auto told = run_until(list, stop_fd);
+  if (!told)
+    give_way();
+  if (!told->ok() || told->truncated)
     throw refused{errc::unavailable,
                   "cannot tell which commits the upstream has: "
-                    + (told.truncated ? "they are too many" : reason(told))};
+                    + (told->truncated ? "they are too many" : reason(*told))};
   std::vector<std::string> result;
-  std::istringstream lines{told.out};
+  std::istringstream lines{told->out};
   for (std::string line; std::getline(lines, line);)
     result.push_back(line);
   return result;
@@ -363,7 +368,7 @@ mirror::reached_from(const std::vector<std::string>& tips,
     unsure.erase(tip);
   if (unsure.empty())
     return result;
-  for (const auto& id : not_behind(path_, tips, unsure))
+  for (const auto& id : not_behind(path_, tips, unsure, stop_fd_))
     result.erase(id);
   return result;
 }

@@ -150,7 +150,8 @@ public:
 
   /// Those of the commits that are here and are, or came before, one of `tips`,
   /// which are here; by one walk through the history, however many they are.
-  /// Throws refused(unavailable) if it takes too long.
+  /// Throws refused(unavailable) if it takes too long, refused(overloaded)
+  /// where `until` ends it.
   std::set<std::string>
   reached_from(const std::vector<std::string>& tips,
                const std::vector<std::string>& commits) const;

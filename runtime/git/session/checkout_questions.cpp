@@ -40,7 +40,8 @@ const char* word_for(git::merge_answer answer) {
 constexpr std::size_t max_unpublished = 100;
 
 // In words what an end would keep under rescue refs, beside the branch and what
-// is not committed.
+// is not committed; null where that takes a look at more than there is time
+// for.
 ordered_json names_to_keep(const std::string& branch,
                            const git::checkout_state& now,
                            const git::mirror& mirror) {
@@ -57,9 +58,13 @@ ordered_json names_to_keep(const std::string& branch,
   auto words = ordered_json::array();
   if (others.empty())
     return words;
-  for (const auto& one : git::only_here(mirror, others))
-    if (words.size() < max_unpublished)
-      words.push_back(one.holds);
+  try {
+    for (const auto& one : git::only_here(mirror, others))
+      if (words.size() < max_unpublished)
+        words.push_back(one.holds);
+  } catch (const refused&) {
+    return nullptr;
+  }
   return words;
 }
 
@@ -110,7 +115,9 @@ std::string git_service::state(const ask_checkout& request) {
       break;
     upstream.reset();
   }
-  auto now = in_asked_session(request, mirror).state(beside.value_or(""));
+  const auto now = in_asked_session(request, mirror).state(beside.value_or(""));
+  const auto stop =
+    questions_.watch(git::question_key(request.project.id, request.session.id));
   ordered_json answer{
     {"head", or_null(now.head)},
     {"branch", or_null(now.branch)},
@@ -120,7 +127,8 @@ std::string git_service::state(const ask_checkout& request) {
     {"behind", or_null(now.behind)},
     {"dirty_files", now.dirty_files},
     {"operation", or_null(now.operation)},
-    {"unpublished", names_to_keep(request.session.branch, now, mirror)}};
+    {"unpublished",
+     names_to_keep(request.session.branch, now, mirror.until(stop->get()))}};
   return text_of(answer);
 }
 

@@ -226,6 +226,9 @@ TEST_CASE("of many commits is told which came before others") {
         == ids{main, feature});
   CHECK(w.mirror.reached_from({}, all).empty());
   CHECK(w.mirror.reached_from({main}, {}).empty());
+  unique_fd stop{::eventfd(1, EFD_CLOEXEC)};
+  CHECK_THROWS_AS(w.mirror.until(stop.get()).reached_from({main}, {feature}),
+                  refused);
 }
 
 TEST_CASE("the commit of an id is pushed, whatever branches are called") {

@@ -89,6 +89,20 @@ TEST_CASE("the state names what an end keeps, and what git is in the middle "
   CHECK_THAT(*sentence, Catch::Contains("a bisect is under way"));
 }
 
+TEST_CASE("a repository with more branches than an answer takes has a state") {
+  world w;
+  auto place = w.session("main");
+  const auto head = run_git(place.checkout, {"rev-parse", "HEAD"});
+  auto refs = head + " refs/heads/main\n";
+  for (int i = 0; i < 60'000; ++i)
+    refs +=
+      head + " refs/heads/" + std::string(100, 'x') + std::to_string(i) + '\n';
+  write(place.checkout / ".git/packed-refs", refs);
+  auto now = w.in(place).state("");
+  CHECK(now.branch == "main");
+  CHECK_FALSE(now.named);
+}
+
 TEST_CASE("asking changes nothing in the checkout") {
   world w;
   auto place = w.session("main");
