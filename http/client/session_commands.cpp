@@ -267,10 +267,13 @@ asio::awaitable<json> plan_of_end(invocation& now, session_ref session) {
   const auto place = "under " + rescue_place(session);
   if (auto dirty = number_field(state, "dirty_files"); dirty > 0)
     all.add("keep", counted(dirty, "changed file") + ' ' + place);
-  if (auto ahead = number_field(state, "ahead"); ahead > 0)
-    all.add("keep", counted(ahead, "commit") + " of "
-                      + text_field(state, "branch", "the checkout") + ' '
+  const auto one = co_await now.api.get(session.path());
+  const auto branch = text_field(one, "branch", "the session's branch");
+  if (text_field(state, "branch", "") != branch) // nobody has counted its own
+    all.add("keep", "what branch " + branch + " has and the upstream has not, "
                       + place);
+  else if (auto ahead = number_field(state, "ahead"); ahead > 0)
+    all.add("keep", counted(ahead, "commit") + " of " + branch + ' ' + place);
   plan_kept(state, session, all);
   all.add("end", "session " + session.id);
   co_return std::move(all.steps);

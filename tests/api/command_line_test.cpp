@@ -402,6 +402,9 @@ TEST_CASE("a plan has what an end keeps, and what a check-in is refused for") {
   user.out({"exec", "-c", "git switch -q side; echo 2 > new"});
   CHECK_THAT(steps({"checkin", "--dry-run"}),
              Catch::Contains("1 changed file under refs/greenroom/rescue/"));
+  CHECK_THAT(steps({"end", "--dry-run"}),
+             Catch::Contains("what branch plan has and the upstream has not")
+               && !Catch::Contains("commit of side"));
   user.out({"exec", "-c",
             "rm new; git switch -q plan; echo a > same; git add same; git "
             "commit -qm A; git switch -qc other HEAD~; echo b > same; git add "
