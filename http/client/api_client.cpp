@@ -45,12 +45,15 @@ constexpr const char* tls_help =
 std::optional<milliseconds> retry_after(const reply& answer) {
   if (answer.status == 502)
     return backoff::first;
-  if (answer.status != 409 && answer.status != 429 && answer.status != 503)
+  if (answer.status != 409 && answer.status != 429 && answer.status != 503
+      && answer.status != 504)
     return std::nullopt;
   auto all = json::parse(answer.body, nullptr, false);
   if (!all.is_object())
-    return answer.status == 503 ? std::optional{backoff::longest}
+    return answer.status >= 503 ? std::optional{backoff::longest}
                                 : std::nullopt;
+  if (answer.status == 504) // the server itself has waited
+    return std::nullopt;
   const json::json_pointer details{"/error/details"};
   if (!all.contains(details) || !all[details].value("retryable", false))
     return std::nullopt;
@@ -251,7 +254,8 @@ asio::awaitable<void> api_client::begin(wire::client_connection& on,
     co_await on.read_head(answer_limit);
   while (on.head().status < 200 && on.head().status != 101);
   answered_ = true;
-  told_ = false;
+  if (on.head().status < 400) // others may be those of a proxy
+    told_ = false;
 }
 
 void api_client::wait_for_long(std::string way_back,
@@ -261,12 +265,17 @@ void api_client::wait_for_long(std::string way_back,
   tells_ = true;
 }
 
+void api_client::wait_for_short() {
+  patience_ = reconnect_timeout;
+  tells_ = false;
+}
+
 bool api_client::may_wait(clock::time_point since) {
   const auto waited = clock::now() - since;
   if (waited >= patience_)
     return false;
   if (tells_ && waited >= silent_wait && !std::exchange(told_, true))
-    say("greenroom: the connection is lost; trying again for "
+    say("greenroom: the server is away or busy; trying again for "
         + std::to_string(
           std::chrono::duration_cast<std::chrono::minutes>(patience_).count())
         + " minutes");
@@ -274,8 +283,7 @@ bool api_client::may_wait(clock::time_point since) {
 }
 
 unreachable_server api_client::give_up(const std::string& problem) {
-  patience_ = reconnect_timeout;
-  tells_ = false;
+  wait_for_short();
   if (way_back_.empty())
     return unreachable_server{problem};
   return unreachable_server{problem, way_back_};

@@ -82,8 +82,11 @@ public:
   void wait_for_long(std::string way_back,
                      std::chrono::seconds longest = std::chrono::minutes{10});
 
+  /// Nobody watches any more: as before that.
+  void wait_for_short();
+
   /// Whether to try again where nothing has come since then; says on standard
-  /// error that we do, once.
+  /// error that we do, once until the server is back.
   bool may_wait(std::chrono::steady_clock::time_point since);
 
   /// For who has waited in vain; from then on we wait for no long.
@@ -133,7 +136,7 @@ private:
   bool answered_ = false;
   std::chrono::seconds patience_ = reconnect_timeout;
   bool tells_ = false; // that it waits
-  bool told_ = false;  // since the last answer
+  bool told_ = false;  // since the server was last there
   std::string way_back_;
 };
 

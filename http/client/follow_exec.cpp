@@ -422,6 +422,7 @@ void tell_end(const json& exec) {
 
 asio::awaitable<void> signal_unread(api_client& api, session_ref session,
                                     std::string exec_id) {
+  api.wait_for_short();
   try {
     auto target = session.path() + "/execs/" + escaped(exec_id) + "/signal";
     json body{{"signal", "PIPE"}};
