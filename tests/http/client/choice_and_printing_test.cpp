@@ -118,7 +118,9 @@ TEST_CASE("an id is meant by a prefix that no other has") {
   CHECK(match_id(rows, "exec_id", "abc1") == "abc1");
   CHECK(match_id(rows, "exec_id", "abc") == "abc"); // it is one
   CHECK(match_id(rows, "exec_id", "none") == "none");
-  CHECK_THROWS_AS(match_id(rows, "exec_id", "ab"), usage_error);
+  CHECK_THROWS_MATCHES(match_id(rows, "exec_id", "ab"), usage_error,
+                       Catch::Message("\"ab\" can mean several:\n  abc1\n  "
+                                      "abc2\n  abc"));
 }
 
 TEST_CASE("fields of the API are told as options") {
