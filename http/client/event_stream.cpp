@@ -65,7 +65,7 @@ private:
     if (!lost_since_)
       lost_since_ = now;
     else if (now - *lost_since_ >= silent_loss && !std::exchange(told_, true))
-      say("greenroom: the connection is lost; trying again");
+      say("greenroom: the server is away or busy; trying again");
   }
 
   asio::awaitable<void> read_once() {
