@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <future>
@@ -226,9 +227,18 @@ TEST_CASE("of many commits is told which came before others") {
         == ids{main, feature});
   CHECK(w.mirror.reached_from({}, all).empty());
   CHECK(w.mirror.reached_from({main}, {}).empty());
+}
+
+TEST_CASE("a look at the history ends once its caller has to stop") {
+  world w;
+  const auto main = *w.mirror.resolve_branch("main");
+  const auto feature = *w.mirror.resolve_branch("feature/x");
+  const auto grafts = w.mirror.path() / "info/grafts"; // holds git up
+  fs::create_directories(grafts.parent_path());
+  REQUIRE(::mkfifo(grafts.c_str(), 0600) == 0);
   unique_fd stop{::eventfd(1, EFD_CLOEXEC)};
-  CHECK_THROWS_AS(w.mirror.until(stop.get()).reached_from({main}, {feature}),
-                  refused);
+  CHECK_THROWS_WITH(w.mirror.until(stop.get()).reached_from({main}, {feature}),
+                    Catch::Contains("other projects wait"));
 }
 
 TEST_CASE("the commit of an id is pushed, whatever branches are called") {
