@@ -58,6 +58,14 @@ std::string checked_webhook_url(std::string url, const options& rules,
   return url;
 }
 
+std::string changed_webhook_url(std::string url, const options& rules) {
+  auto either = rules.webhook_networks;
+  either.insert(either.end(), rules.session_webhook_networks.begin(),
+                rules.session_webhook_networks.end());
+  check_receiver(parse_webhook_url(url), either, allowed_to_projects);
+  return url;
+}
+
 std::vector<std::string> checked_webhook_types(std::vector<std::string> types,
                                                bool of_session) {
   std::ranges::sort(types);

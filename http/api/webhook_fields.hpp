@@ -17,6 +17,10 @@ namespace greenroom::http {
 std::string checked_webhook_url(std::string url, const options& rules,
                                 bool of_session = false);
 
+/// What a webhook's is changed to. Of which kind it is only its record tells,
+/// so what either kind may lead to is taken; each delivery holds it to its own.
+std::string changed_webhook_url(std::string url, const options& rules);
+
 /// Sorted, each once.
 std::vector<std::string> checked_webhook_types(std::vector<std::string> types,
                                                bool of_session = false);

@@ -75,7 +75,7 @@ greenroom::change_webhook read_change(const exchange& ex) {
   fields.done();
   result.has_url = url.has_value();
   if (url)
-    result.url = checked_webhook_url(std::move(*url), ex.env.options);
+    result.url = changed_webhook_url(std::move(*url), ex.env.options);
   result.has_types = types.has_value();
   if (types)
     result.types = checked_webhook_types(std::move(*types));

@@ -8,6 +8,7 @@ export class Refused extends Error {
     this.status = status;
     this.code = error?.code ?? '';
     this.remediation = error?.details?.remediation ?? '';
+    this.retryable = error?.details?.retryable ?? false;
     /// Milliseconds, where the server names any.
     this.retryAfter = error?.details?.retry_after_ms ?? 0;
   }
@@ -52,8 +53,8 @@ export async function call(method, path, body, headers) {
 }
 
 /// What asks for something new, as `call` does. Where no answer has come, or only
-/// that of a proxy, the server may have made it: asked for once more it is the
-/// same, by an Idempotency-Key.
+/// that of a proxy, or one that is for now only, the server may have made it, or
+/// be at it: asked for once more it is the same, by an Idempotency-Key.
 export function maker() {
   let asked = '';
   let key = '';
@@ -67,7 +68,7 @@ export function maker() {
     try {
       return await call('POST', path, body, { 'Idempotency-Key': key });
     } catch (error) {
-      answered = error.status !== 0 && error.code !== '';
+      answered = error.code !== '' && !error.retryable && !passes(error);
       throw error;
     } finally {
       if (answered) {

@@ -63,7 +63,7 @@ export async function commandsTab(body, { page, path, session, on, kept }) {
   }), list, output);
   await refresh();
   on([streamOpened, 'exec.queued', 'exec.started', 'exec.exited'], soon);
-  if (execs.length > 0) {
+  if (execs.length > 0 && !chosen) { // none that was run meanwhile
     choose((execs.find((one) => one.exec_id === kept.exec) ?? execs[0]).exec_id);
   }
 }

@@ -34,6 +34,7 @@ export async function projectControl(chosen) {
   }
   return { control: h('input', { name: 'project', required: true,
     autocomplete: 'off', spellcheck: 'false', value: chosen ?? ids[0] }),
-  hint: all ? 'There is none yet; an administrator adds one.'
-    : 'Its id: the key may not list projects (projects:read).' };
+  hint: !all ? 'Its id: the key may not list projects (projects:read).'
+    : ids.length > 0 ? `The key sees no project ${chosen}.`
+      : 'There is none yet; an administrator adds one.' };
 }

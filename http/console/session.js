@@ -66,7 +66,6 @@ export async function showSession(page, project, id, wanted) {
   let warning = null; // the last session.expiring
   let told = null;
   let takeBack = () => {};
-  page.onLeave(() => takeBack());
 
   async function refresh() {
     const before = isLive(session);
@@ -90,6 +89,7 @@ export async function showSession(page, project, id, wanted) {
       told = due;
       takeBack = due ? notice(`The session ends in ${until(due.expires_at)}; `
         + '“Extend” gives it more time.', 'bad') : () => {};
+      page.onLeave(takeBack); // at once where what was asked comes too late
     }
   }
 

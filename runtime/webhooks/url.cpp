@@ -49,7 +49,10 @@ std::string take_host(std::string_view& rest) {
 }
 
 // Which addresses a host is known to be without a look-up.
-std::vector<ip_address> evident_addresses(const std::string& host) {
+std::vector<ip_address> evident_addresses(std::string host) {
+  for (auto& c : host)
+    if (c >= 'A' && c <= 'Z')
+      c = static_cast<char>(c - 'A' + 'a');
   if (host == "localhost" || host.ends_with(".localhost"))
     return {*parse_ip("127.0.0.1"), *parse_ip("::1")};
   if (auto address = parse_ip(host))

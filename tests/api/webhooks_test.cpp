@@ -545,6 +545,22 @@ TEST_CASE("what only the server can reach is refused to webhooks of sessions, "
   CHECK(receiver.connections() == 0);
 }
 
+TEST_CASE(
+  "a webhook of a session is changed to what those of sessions may lead "
+  "to") {
+  node_process node{
+    {.sandboxed = false,
+     .set = {R"(webhooks.allow_networks_of_sessions=["127.0.0.0/8"])"}}};
+  http_receiver receiver{always(200)};
+  const json elsewhere{{"url", receiver.url("/elsewhere")}};
+  CHECK(node.admin().post(hooks, elsewhere).status == 400);
+  auto made = create(node, "work", {{{"url", receiver.url()}}});
+  auto path = path_of(made["webhooks"][0]);
+  CHECK(expect(200, node.admin().patch(path, elsewhere)).data()["url"]
+        == elsewhere["url"]);
+  CHECK(node.admin().patch(path, {{"url", "http://10.1.2.3/"}}).status == 400);
+}
+
 TEST_CASE("a repeated create of a session makes its webhooks once, and gives "
           "them secrets that hold") {
   node_process node{with_loopback()};

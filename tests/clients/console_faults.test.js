@@ -129,6 +129,40 @@ test('a command that was begun is not offered to be run again, whatever follows'
       .waitFor();
   });
 
+test('a command that is run before the others are there stays the shown one',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    await node.call('POST', `${session.path}/exec`,
+      { command: 'echo older', wait: '10s' });
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    await page.getByRole('link', { name: session.id }).waitFor();
+    // The first look at them is slow, and knows of none after it.
+    let goOn = () => {};
+    const held = new Promise((done) => { goOn = done; });
+    let seen = () => {};
+    const first = new Promise((done) => { seen = done; });
+    let looks = 0;
+    await page.route(/\/execs\?limit=50/, async (route) => {
+      if (++looks === 1) {
+        const response = await route.fetch();
+        seen();
+        await held;
+        await route.fulfill({ response });
+      } // the others get no answer
+    });
+    await page.getByRole('link', { name: session.id }).click();
+    await first;
+    await page.getByLabel('Command', { exact: true }).fill('echo newer');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByRole('log').getByText('newer').waitFor();
+    goOn();
+    await page.getByRole('button', { name: /^echo older/ }).waitFor();
+    await page.getByRole('heading', { name: 'echo newer' }).waitFor();
+    assert.equal(await page.getByRole('heading', { name: 'echo older' }).count(), 0);
+  });
+
 test('what was made though its answer was lost is not made twice',
   { timeout: 60_000 }, async (t) => {
     const node = await startNode(t);

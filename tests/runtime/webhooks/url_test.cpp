@@ -98,8 +98,9 @@ TEST_CASE("receivers are refused for the address that their URL has") {
   CHECK(problem("http://10.1.2.3:80/", none)
         == "url: 10.1.2.3 is a private address, where webhooks may not lead; "
            "an administrator allows it by the.setting");
-  for (auto url : {"http://127.0.0.1/", "http://[::1]/", "http://localhost/",
-                   "http://a.localhost/", "http://169.254.169.254/"})
+  for (auto url :
+       {"http://127.0.0.1/", "http://[::1]/", "http://localhost/",
+        "http://LocalHost/", "http://a.localhost/", "http://169.254.169.254/"})
     CHECK_FALSE(problem(url, none).empty());
   for (auto url : {"http://10.1.2.3/", "http://[::1]/", "http://localhost/"})
     CHECK(problem(url, some).empty());
