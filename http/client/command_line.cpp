@@ -122,8 +122,10 @@ const CLI::App* innermost(const CLI::App& root) {
 // there is none, or it is not what is wrong.
 std::string word_for_command(const CLI::App& root, const CLI::Error& error) {
   const auto* at = innermost(root);
-  if ((error.get_name() != "ExtrasError" && error.get_name() != "RequiredError")
-      || at->get_subcommands(nullptr).empty())
+  // The name of an ExtrasError is that of its command.
+  const auto may_be_one = dynamic_cast<const CLI::ExtrasError*>(&error)
+                          || dynamic_cast<const CLI::RequiredError*>(&error);
+  if (!may_be_one || at->get_subcommands(nullptr).empty())
     return {};
   for (auto& word : root.remaining(true))
     if (!word.starts_with('-'))

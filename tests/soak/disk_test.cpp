@@ -139,6 +139,41 @@ TEST_CASE("on a full disk keys die, sessions end, and room is won by the API") {
   CHECK(next.run("echo well")["stdout"] == "well\n");
 }
 
+TEST_CASE("sessions end whose commands take all room that there is") {
+  node_process node;
+  node.terminate();
+  small_disk disk{node.data_dir()};
+  if (!disk.mounted()) {
+    WARN("not tested: this process may not mount a file system");
+    return;
+  }
+  fs::permissions(node.data_dir(), fs::perms::owner_all);
+  node.start();
+  await("the reserve", [&] { return fs::exists(node.data_dir() / "reserve"); });
+  session_user one{node, json{{"new_branch", "one"}}};
+  session_user two{node, json{{"new_branch", "two"}}};
+  for (auto* session : {&one, &two}) {
+    session->run("echo work > kept.txt");
+    for (auto name : {"a", "b", "c"})
+      session->start(name, "trap '' TERM; while :; do cat /dev/zero >> ~/"
+                             + std::string{name} + " 2> /dev/null; done");
+  }
+  await("it is not ready",
+        [&] { return node.admin().get("/readyz").status == 503; });
+
+  // What is given back of the reserve is theirs at once, so that an end may
+  // have to wait for that of the other.
+  for (auto* session : {&one, &two})
+    session->remove();
+  for (auto* session : {&one, &two}) {
+    CHECK(eventually([&] { return session->status() == "terminated"; }));
+    CHECK_FALSE(session->get()["rescue_refs"].empty());
+  }
+  CHECK(eventually([&] { return node.admin().get("/readyz").status == 200; }));
+  session_user next{node, json{{"new_branch", "next"}}};
+  CHECK(next.run("echo well")["stdout"] == "well\n");
+}
+
 TEST_CASE("a node starts on a full disk, and room is won by the API") {
   node_process node;
   node.terminate();

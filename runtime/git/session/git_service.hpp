@@ -209,6 +209,7 @@ private:
   void remove_groups_of(const std::string& id) const;
   void close_origin(const std::string& id);
   void take_back(const std::filesystem::path& session_dir) const;
+  void make_room(const std::string& session_id) const;
 
   std::filesystem::path data_dir_;
   git::session_tools tools_;

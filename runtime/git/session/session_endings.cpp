@@ -3,7 +3,9 @@
 #include "runtime/git/session/git_service.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/remove_tree.hpp"
 #include "runtime/base/session_paths.hpp"
+#include "runtime/disk/disk_reserve.hpp"
 #include "runtime/git/mirror/unpushed.hpp"
 #include "runtime/git/session/author_of.hpp"
 #include "runtime/git/session/checkin.hpp"
@@ -118,8 +120,31 @@ saved_checkin git_service::run(const save_checkin& request) {
   return {result.commit, std::move(result.rescued.refs), std::move(note)};
 }
 
+// A full disk may be full of what is in a session's home and /tmp, which no end
+// keeps: without them there is room for its work, and for storing that it has
+// ended.
+void git_service::make_room(const std::string& session_id) const {
+  const auto dir = session_dir(session_id);
+  const auto problem = disk_reserve{data_dir_}.check();
+  if (problem.empty())
+    return;
+  spdlog::warn("session {}: {}, so its home and /tmp go before its work is "
+               "saved",
+               session_id, problem);
+  std::vector<fs::path> all{dir / "home", dir / "tmp"};
+  std::erase_if(
+    all, [](const auto& one) { return !fs::exists(fs::symlink_status(one)); });
+  try {
+    sandbox::take_back(tools_.host->users.get(), all);
+    std::ranges::for_each(all, remove_tree);
+  } catch (const std::exception& e) {
+    spdlog::warn("session {}: they are not removed: {}", session_id, e.what());
+  }
+}
+
 saved_rescue git_service::run(const save_rescue& request) {
   const auto& session = request.session;
+  make_room(session.id);
   auto mirror = open(request.project);
   auto git = in_session(session, mirror);
   auto& entry = entry_of(mirror_name(request.project));
