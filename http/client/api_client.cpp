@@ -318,6 +318,7 @@ asio::awaitable<reply> api_client::send(request what) {
   backoff pause{io_};
   for (bool fresh = false;; fresh = true) {
     bool connected = false;
+    bool given_up = false;
     std::string problem;
     milliseconds least{0};
     try {
@@ -326,10 +327,11 @@ asio::awaitable<reply> api_client::send(request what) {
       if (!wait)
         co_return answer;
       if (clock::now() + *wait >= since + patience_ || !may_wait(since)) {
-        if (tells_ && answer.status >= 500) // a proxy's, or of one that starts
-          throw give_up(server_.at.url() + " answers "
-                        + std::to_string(answer.status));
-        co_return answer;
+        given_up = tells_ && answer.status >= 500;
+        if (!given_up) // else it is a proxy's, or of one that starts
+          co_return answer;
+        problem =
+          server_.at.url() + " answers " + std::to_string(answer.status);
       }
       least = *wait;
     } catch (const wire::lost& e) {
@@ -347,7 +349,9 @@ asio::awaitable<reply> api_client::send(request what) {
         throw;
       problem = e.what();
     }
-    if (!problem.empty() && ((connected && !repeatable) || !may_wait(since)))
+    if (given_up
+        || (!problem.empty()
+            && ((connected && !repeatable) || !may_wait(since))))
       throw give_up(problem);
     co_await pause.wait(least);
   }

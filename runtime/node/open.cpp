@@ -90,11 +90,31 @@ std::shared_ptr<const sandbox::host> find_host(const config& settings) {
   }
 }
 
-// What an earlier run kept back makes room for what a start has to write.
-void make_room(disk_reserve& reserve) {
+// What an earlier run kept back makes room for what a start has to write. Why
+// there is none; empty: there is.
+std::string make_room(disk_reserve& reserve) {
   auto problem = reserve.check();
-  if (!problem.empty() && !reserve.spend())
-    spdlog::error("{}, and no reserve is left to start with", problem);
+  if (problem.empty() || reserve.spend())
+    return {};
+  problem += ", and no reserve is left to start with";
+  spdlog::error("{}", problem);
+  return problem;
+}
+
+// Where nothing can be written the host seems to lack whatever is tried.
+std::shared_ptr<const sandbox::host> find_host(const config& settings,
+                                               const fs::path& data_dir,
+                                               const std::string& no_room) {
+  try {
+    return find_host(settings);
+  } catch (const start_error& e) {
+    if (no_room.empty())
+      throw;
+    throw start_error(no_room + ": free some of what is in " + data_dir.string()
+                      + ", or end the greenroom-runner of a session that "
+                        "writes there, and start again ("
+                      + e.what() + ')');
+  }
 }
 
 } // namespace
@@ -106,8 +126,7 @@ void node::parts::open() {
   lock = lock_data_dir(data_dir);
   reserve = std::make_unique<disk_reserve>(data_dir);
   lived_until = reserve->last_check();
-  make_room(*reserve);
-  host = find_host(settings);
+  host = find_host(settings, data_dir, make_room(*reserve));
   if (settings.preview.listen)
     preview_port = settings.preview.listen->port;
   admin = load_admin_key(settings.auth.admin_key_file, data_dir);
