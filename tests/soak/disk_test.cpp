@@ -155,9 +155,12 @@ TEST_CASE("sessions end whose commands take all room that there is") {
   for (auto* session : {&one, &two}) {
     session->run("echo work > kept.txt");
     for (auto name : {"a", "b", "c"})
-      session->start(name, "trap '' TERM; while :; do cat /dev/zero >> ~/"
+      session->start(name, "trap '' TERM; until [ -e go ]; do sleep 0.02; "
+                           "done; while :; do cat /dev/zero >> ~/"
                              + std::string{name} + " 2> /dev/null; done");
   }
+  for (auto* session : {&one, &two})
+    std::ofstream{session->checkout() / "go"};
   await("it is not ready",
         [&] { return node.admin().get("/readyz").status == 503; });
 
