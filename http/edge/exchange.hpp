@@ -86,6 +86,7 @@ public:
   request in;
   std::string id;                   // the request id that is echoed and logged
   bool of_peer = false;             // another node has made the connection
+  bool in_spare_place = false;      // its connection is for a short answer
   std::optional<passage> by_way_of; // that node, where it passes this on
   std::string client_address; // as that node says; empty: who has connected
   // Another node serves it, and writes down what is to be known of that.

@@ -30,6 +30,8 @@ public:
 
   /// Another node has made the connection.
   bool of_peer = false;
+  /// It has one of the last places: it ends with its first answer.
+  bool in_spare_place = false;
 
   /// Null where the socket is gone, or has become something else.
   void listen(listener* who) noexcept {

@@ -153,6 +153,7 @@ library_exchange::library_exchange(http::edge& thread,
   : exchange(thread), request_(std::move(request)), inside_(inside),
     progress_(connection_progress::current()) {
   of_peer = progress_->of_peer;
+  in_spare_place = progress_->in_spare_place;
   auto& header = request_->header();
   in.verb = verb_of(header.method());
   in.head = header.method() == restinio::http_method_head();
@@ -215,6 +216,7 @@ void library_exchange::transmit(response&& answer) {
 std::unique_ptr<body_writer> library_exchange::transmit_head(response&& head) {
   auto kind = head.content_length || head.ends_by_itself ? answer_kind::whole
                                                          : answer_kind::stream;
+  head.close = head.close || in_spare_place;
   progress_->answer_begins(kind);
   return begin_body(std::move(head), kind);
 }
@@ -245,6 +247,7 @@ library_exchange::transmit_upgrade(std::string_view protocol,
 
 void library_exchange::write(response&& answer) {
   connection_progress::scope of{progress_};
+  answer.close = answer.close || in_spare_place;
   progress_->answer_begins(answer_kind::whole);
   write_whole(std::move(answer));
   progress_->answer_ends(answer_kind::whole);

@@ -89,6 +89,8 @@ public:
   newcomers held;
   /// Whether nearly all connections that are served are open.
   std::function<bool()> is_nearly_full;
+  /// Whether one that is open, and not on trial, may stay in spite of that.
+  std::function<bool()> has_spare_place;
   read_budget memory;
   half_closed waiting;
 
@@ -122,6 +124,7 @@ private:
     request_id = nullptr;
     refused = nullptr;
     is_nearly_full = nullptr;
+    has_spare_place = nullptr;
     shares = nullptr;
     shares_of_nodes = nullptr;
   }

@@ -162,6 +162,12 @@ std::uint16_t front_end::open(std::uint16_t port) {
     return s.watch->open.size() > s.max_connections - reserve;
   };
   s.desk.max_on_trial = std::clamp<std::size_t>(reserve / 4, 1, 256);
+  // Leaves room for all on trial and one more, who ends the trial of the first:
+  // so whoever comes is accepted, and told.
+  s.desk.has_spare_place = [&s] {
+    return s.watch->open.size() + s.desk.max_on_trial
+           < s.max_connections + s.desk.on_trial.size();
+  };
   s.watch->closed = [&s](std::uint64_t id) { s.heard.closed(id); };
   s.library = std::make_unique<library_server>(
     restinio::external_io_context(s.loop.context()),

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t max_method = 32;
 constexpr std::size_t max_name = 256; // as front_end.cpp tells RESTinio
+constexpr auto malformed_field = "a field of the request's head is malformed";
 
 constexpr std::array<std::string_view, 9> methods{
   "GET",   "HEAD",    "POST",   "PUT",    "PATCH",
@@ -114,13 +115,8 @@ head_refusal request_head::parse(const head_rules& rules) {
                          : head_too_large();
     if (seen_ + line.size() > max_size)
       return head_too_large();
-    if (end == text_.npos) {
-      // An unknown method is known before its line is whole.
-      auto blank = line.find(' ');
-      return lines_ == 0 && blank != line.npos
-               ? check_method(line.substr(0, blank))
-               : head_refusal{};
-    }
+    if (end == text_.npos)
+      return check_unfinished(line);
     seen_ = end + 1;
     if (line.empty() && lines_ == 0)
       continue; // as RFC 9112 has it, some send one after a body
@@ -132,6 +128,16 @@ head_refusal request_head::parse(const head_rules& rules) {
     if (auto refused = check_line(line); refused.status != 0)
       return refused;
   }
+}
+
+/// What RESTinio, which reads along, would close for before the line is whole.
+head_refusal request_head::check_unfinished(std::string_view line) const {
+  if (lines_ > 0)
+    return line.empty() ? head_refusal{}
+                        : check_name(line.substr(0, line.find(':')));
+  auto blank = line.find(' ');
+  return blank == line.npos ? head_refusal{}
+                            : check_method(line.substr(0, blank));
 }
 
 head_refusal request_head::check_line(std::string_view line) {
@@ -172,14 +178,23 @@ head_refusal request_head::check_request_line(std::string_view line) const {
   return {};
 }
 
-head_refusal request_head::check_field(std::string_view line) {
-  auto colon = line.find(':');
-  auto name = line.substr(0, colon);
-  if (colon == line.npos || !is_token(name))
-    return bad("a field of the request's head is malformed");
+head_refusal request_head::check_name(std::string_view name) const {
+  // The same however much of it has come.
+  if (!is_token(name.substr(0, max_name + 1)))
+    return bad(malformed_field);
   if (name.size() > max_name)
     return {431, "a field of the request's head has a name of more than "
                    + std::to_string(max_name) + " characters"};
+  return {};
+}
+
+head_refusal request_head::check_field(std::string_view line) {
+  auto colon = line.find(':');
+  auto name = line.substr(0, colon);
+  if (auto refused = check_name(name); refused.status != 0)
+    return refused;
+  if (colon == line.npos)
+    return bad(malformed_field);
   auto value = trimmed(line.substr(colon + 1));
   // Where RESTinio's parser takes blanks only.
   if (line.find('\t') != line.npos

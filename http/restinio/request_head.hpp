@@ -88,9 +88,11 @@ public:
 
 private:
   head_refusal parse(const head_rules& rules);
+  head_refusal check_unfinished(std::string_view line) const;
   head_refusal check_line(std::string_view line);
   head_refusal check_method(std::string_view method) const;
   head_refusal check_request_line(std::string_view line) const;
+  head_refusal check_name(std::string_view name) const;
   head_refusal check_field(std::string_view line);
   head_refusal note_field(std::string_view name, std::string_view value);
   head_refusal check_whole(const head_rules& rules) const;

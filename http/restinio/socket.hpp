@@ -25,7 +25,9 @@
 // unread. Where an address has as many connections as it may, one that shows a
 // key soon takes the place of one without; where nearly all are open, one that
 // sends a request soon that of one that sends none. Only connections of the
-// same thread give way.
+// same thread give way. Where none does, who shows a key gets one of the last
+// places, for one request that does not go on. Some places beyond these are
+// left for those who are told that there is none, so nobody waits unheard.
 //
 // And it lets clients that send nothing more have their answers, unless they
 // are streams: nobody may listen to those any more. Requests that wait for an
@@ -429,8 +431,15 @@ private:
     const auto client =
       of_peer ? address_shares::other_nodes : peer.address().to_string();
     place_ = shares->take(client);
-    return place_
-           && (of_peer || !desk_->is_nearly_full || !desk_->is_nearly_full());
+    if (!place_ || !desk_->is_nearly_full || !desk_->is_nearly_full())
+      return place_ != nullptr;
+    return of_peer && take_spare_place();
+  }
+
+  /// False: there is none left.
+  bool take_spare_place() {
+    progress_->in_spare_place = desk_->has_spare_place();
+    return progress_->in_spare_place;
   }
 
   /// A flood of such is kept small, too: who shows a key does so at once.
@@ -448,10 +457,12 @@ private:
       place_ = desk_->shares->take(of);
     if (!place_ && known_ && desk_->make_room(address_shares::client_of(of)))
       place_ = desk_->shares->take_over(of);
-    if (place_ && (!desk_->is_nearly_full() || desk_->make_room() || known_)) {
-      on_trial_ = false;
+    on_trial_ = false;
+    stranger_.reset();
+    if (place_
+        && (!desk_->is_nearly_full() || desk_->make_room()
+            || (known_ && take_spare_place())))
       return true;
-    }
     turn_away();
     return false;
   }

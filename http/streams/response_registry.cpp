@@ -199,6 +199,11 @@ std::shared_ptr<void> response_registry::admit_pair(const exchange& ex) const {
 }
 
 void response_registry::admit(const exchange& ex) const {
+  if (ex.in_spare_place)
+    throw refused{errc::overloaded,
+                  "nearly all connections that are served are open, and the "
+                  "last ones are for short requests; try again when some are "
+                  "closed"};
   shares_.check(owner_of(ex));
 }
 

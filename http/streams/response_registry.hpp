@@ -152,8 +152,8 @@ public:
   }
 
   /// Before a stream is made of the request: throws limit_reached where its key
-  /// or its project has as many as it may. Those that ask at the same moment
-  /// may all be let in.
+  /// or its project has as many as it may, refused where its connection has one
+  /// of the last places. Those that ask at the same moment may all be let in.
   void admit(const exchange& ex) const;
 
   /// Before another connection is made for one, to be held as long as that is.

@@ -101,6 +101,13 @@ TEST_CASE("what RESTinio would close without a word has a status") {
         == 400);
   CHECK(with_fields(key + "Transfer-Encoding: gzip, chunked\r\n") == 501);
   CHECK(with_fields(std::string(257, 'x') + ": y\r\n") == 431);
+  // Before its line is whole, for RESTinio reads along.
+  CHECK(status_of("GET / HTTP/1.1\r\n" + std::string(257, 'x')) == 431);
+  CHECK(status_of("GET / HTTP/1.1\r\n" + std::string(256, 'x')) == -1);
+  CHECK(status_of("GET / HTTP/1.1\r\nBlank :") == 400);
+  CHECK(with_fields(std::string(300, 'x') + " y\r\n") == 431);
+  CHECK(with_fields("a b" + std::string(300, 'x') + "\r\n") == 400);
+  CHECK(status_of("GET / HTTP/1.1\r\nX: " + std::string(300, 'y')) == -1);
   CHECK(with_fields("Content-Length: 5\r\nContent-Length: 5\r\n") == 400);
   CHECK(with_fields(std::string{"X: a\0b\r\n", 8}) == 400);
   CHECK(with_fields("X: a\tb\r\n") == 0);

@@ -379,6 +379,85 @@ TEST_CASE("where nearly all connections are open silent ones make room") {
   CHECK(known.receive().status == 200);
 }
 
+namespace {
+
+/// All connections but the last four of 64 are taken, by streams.
+struct full_of_streams : crowd {
+  full_of_streams()
+    : crowd([](http::options& o) {
+        o.max_connections = 64;
+        o.max_connections_of_address = o.max_streams_of_key = 1'000;
+      }) {
+    for (int i = 0; i < 60; ++i)
+      CHECK(
+        come(with_key("GET " + session_path + "/events")).receive_head().status
+        == 200);
+  }
+};
+
+} // namespace
+
+TEST_CASE("the last connections are for requests that do not go on") {
+  full_of_streams f;
+  {
+    std::lock_guard lock{f.script->guard};
+    f.script->running.insert("t");
+    f.script->terminals.insert("t");
+  }
+  f.exec_dir("t");
+  const std::string upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                              "Sec-WebSocket-Version: 13\r\n"
+                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  for (auto& [target, fields] :
+       std::vector<std::pair<std::string, std::string>>{
+         {"/events", {}},
+         {"/wait?until=ended", {}},
+         {"/execs/t/output?follow=true", {}},
+         {"/execs/t/attach", upgrade}})
+    for (int i = 0; i < 3; ++i) {
+      INFO(target);
+      auto& late = f.come(with_key("GET " + session_path + target, fields));
+      auto answer = late.receive();
+      CHECK(answer.status == 503);
+      CHECK(answer.headers["retry-after"] != "");
+      CHECK_THAT(answer.body, Catch::Contains("for short requests"));
+      CHECK(late.is_closed());
+    }
+  for (int i = 0; i < 10; ++i) {
+    auto& modest = f.come(with_key("GET /whoami"));
+    auto answer = modest.receive();
+    CHECK(answer.status == 200);
+    CHECK(answer.headers["connection"] == "close");
+    CHECK(modest.is_closed());
+  }
+  // With room again, they go on as before.
+  f.all.erase(f.all.begin());
+  fixture::wait_until([&] {
+    auto& next = f.come(with_key("GET " + session_path + "/events"));
+    return next.receive_head().status == 200;
+  });
+}
+
+TEST_CASE("who shows a key where the last connections are taken is told so") {
+  full_of_streams f;
+  // Two of the four are for who is told that there is none.
+  const auto unfinished =
+    with_key("POST /projects", "Content-Length: 9\r\nExpect: 100-continue\r\n");
+  for (int i = 0; i < 2; ++i)
+    CHECK(f.come(unfinished).receive_bytes(12) == "HTTP/1.1 100");
+  for (auto& request : {unfinished, with_key("GET /whoami"), healthz}) {
+    auto& late = f.come(request);
+    auto answer = late.receive();
+    CHECK(answer.status == 503);
+    CHECK_THAT(answer.body, Catch::Contains("nearly all connections"));
+    CHECK(late.is_closed());
+  }
+  // Nor does silence keep others from being heard.
+  for (int i = 0; i < 3; ++i)
+    f.come({});
+  CHECK(f.ask(with_key("GET /whoami")) == 503);
+}
+
 TEST_CASE("a client that sends no more gets its answer, whatever it asks") {
   fixture f;
   print(f, "e1", 8 << 20);

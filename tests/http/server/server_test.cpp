@@ -240,6 +240,7 @@ TEST_CASE("what is no request that is served is told so, and nothing else") {
     {much, 400},
     {"GET /" + much + " HTTP/1.1\r\n\r\n", 414},
     {"GET / HTTP/1.1\r\nX: " + much + "\r\n\r\n", 431},
+    {"GET / HTTP/1.1\r\n" + much.substr(0, 5'000) + ": y\r\n\r\n", 431},
     {"BREW / HTTP/1.1\r\n\r\n", 501},
     {"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n"
      "\r\n",
