@@ -46,6 +46,7 @@ bool output_reader::load() {
   auto records = log_.records(next_record_, records_per_step);
   next_record_ += records.size();
   for (auto& one : records) {
+    ends_[static_cast<std::size_t>(one.stream)] = one.offset + one.length;
     if (one.length == 0 || !wants(one.stream))
       continue;
     if (!runs_.empty() && runs_.back().stream == one.stream
@@ -54,20 +55,31 @@ bool output_reader::load() {
     else
       runs_.push_back({one.stream, one.offset, one.length});
   }
-  return !records.empty();
+  return !records.empty() || load_unindexed();
 }
 
-/// Bytes of the wanted streams in the first records, where that is known
-/// without reading all of them.
-std::optional<std::uint64_t>
-output_reader::bytes_in(std::uint64_t records) const {
-  auto of_each = log_.bytes_in(records);
-  if (!of_each)
-    return std::nullopt;
+/// Makes runs of what the files hold behind a damaged index, as far as they are
+/// now. False: nothing more, or the index is whole.
+bool output_reader::load_unindexed() {
+  if (!log_.is_damaged_at(next_record_))
+    return false;
+  for (std::size_t i = 0; i < output_streams; ++i) {
+    auto stream = static_cast<output_stream>(i);
+    auto size = log_.size(stream);
+    if (size <= ends_[i] || !wants(stream))
+      continue;
+    runs_.push_back({stream, ends_[i], size - ends_[i]});
+    ends_[i] = size;
+  }
+  return !runs_.empty();
+}
+
+std::uint64_t output_reader::wanted_of(
+  const std::array<std::uint64_t, output_streams>& bytes) const {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < output_streams; ++i)
     if (wants(static_cast<output_stream>(i)))
-      sum += (*of_each)[i];
+      sum += bytes[i];
   return sum;
 }
 
@@ -78,12 +90,13 @@ void output_reader::jump() {
   std::uint64_t passed = 0;
   while (behind - next_record_ > records_per_step) {
     auto middle = next_record_ + (behind - next_record_) / 2;
-    auto bytes = bytes_in(middle);
+    auto bytes = log_.bytes_in(middle);
     if (!bytes)
       break;
-    if (*bytes <= to_skip_) {
+    if (wanted_of(*bytes) <= to_skip_) {
       next_record_ = middle;
-      passed = *bytes;
+      ends_ = *bytes;
+      passed = wanted_of(*bytes);
     } else {
       behind = middle;
     }
@@ -93,8 +106,8 @@ void output_reader::jump() {
 
 bool output_reader::measure() {
   if (next_record_ == 0)
-    if (auto all = bytes_in(log_.count())) {
-      total_ = *all;
+    if (auto all = log_.bytes_in(log_.count())) {
+      total_ = wanted_of(*all);
       return false;
     }
   auto more = load();

@@ -1,13 +1,15 @@
 // A place in what an exec printed: reads its log, also while it grows.
 //
 // It goes by the log's index, so it gives no byte that the log may take back,
-// and keeps the order between the streams. One thread at a time; reading waits
+// and keeps the order between the streams. Where the index is damaged, the rest
+// of each stream follows. One thread at a time; reading waits
 // for the disk, so it is for file_readers. Throws std::system_error where
 // reading fails.
 #pragma once
 
 #include "runtime/exec/output/output_log.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -65,12 +67,17 @@ private:
 
   bool wants(output_stream stream) const noexcept;
   bool load();
+  bool load_unindexed();
   void jump();
-  std::optional<std::uint64_t> bytes_in(std::uint64_t records) const;
+  std::uint64_t
+  wanted_of(const std::array<std::uint64_t, output_streams>& bytes) const;
 
   output_log_reader log_;
   output_choice what_;
   std::uint64_t next_record_ = 0;
+  // Of each stream, by the records before that one and what was found behind
+  // them.
+  std::array<std::uint64_t, output_streams> ends_{};
   std::uint64_t to_skip_ = 0;
   std::uint64_t total_ = 0;
   std::deque<run> runs_; // of the records before `next_record_`

@@ -63,6 +63,17 @@ void output_event_splitter::take(std::span<const output_record> records,
   drain(current, rest::wait, lost, read, out);
 }
 
+void output_event_splitter::take_unindexed(
+  const std::array<std::uint64_t, output_streams>& ends, unix_ms now,
+  const read_output& read, std::vector<timeline_entry>& out) {
+  time_ = now;
+  for (auto stream : all_streams) {
+    auto& end = progress_.recorded[index_of(stream)];
+    end = std::max(end, ends[index_of(stream)]);
+    drain(stream, rest::wait, 0, read, out);
+  }
+}
+
 void output_event_splitter::finish(const read_output& read,
                                    std::vector<timeline_entry>& out) {
   for (auto stream : all_streams)

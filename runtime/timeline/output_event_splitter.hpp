@@ -17,6 +17,7 @@
 
 #include "runtime/timeline/timeline_entry.hpp"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -47,6 +48,13 @@ public:
   /// that of the newest record.
   void take(std::span<const output_record> records, const read_output& read,
             std::vector<timeline_entry>& out);
+
+  /// The events of what the streams' files hold up to `ends`, where the index
+  /// is damaged and tells no more. No records are taken in by it. `now` is the
+  /// time of these events.
+  void take_unindexed(const std::array<std::uint64_t, output_streams>& ends,
+                      unix_ms now, const read_output& read,
+                      std::vector<timeline_entry>& out);
 
   /// The exec is over and all records are taken: what is held back goes out.
   void finish(const read_output& read, std::vector<timeline_entry>& out);

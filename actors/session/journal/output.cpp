@@ -37,6 +37,25 @@ void read_once(event_data& data, const output_event_splitter& splitter,
                  ends[i] - begins[i]);
 }
 
+// Takes what the files hold behind a damaged index, no more than fits. True
+// where that was all, as it is where the index is not damaged.
+bool take_unindexed(output_event_splitter& splitter,
+                    const output_log_reader& log, const read_output& read,
+                    std::vector<timeline_entry>& out) {
+  if (!log.is_damaged_at(splitter.records()))
+    return true;
+  auto ends = splitter.progress().recorded;
+  auto left = bytes_at_once;
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    auto size = log.size(static_cast<output_stream>(i));
+    auto more = std::min(size - std::min(size, ends[i]), left);
+    ends[i] += more;
+    left -= more;
+  }
+  splitter.take_unindexed(ends, now_ms(), read, out);
+  return left == bytes_at_once;
+}
+
 // No more of the records than fit.
 void cut_to(std::vector<output_record>& records, std::uint64_t bytes) {
   std::size_t taken = 0;
@@ -109,7 +128,10 @@ void session_files::announce(output_event_splitter& splitter,
   if (what.encode)
     read_once(data, splitter, records);
   std::vector<timeline_entry> entries;
+  const auto before = splitter.progress().recorded;
   splitter.take(records, read, entries);
+  if (all && (what.finish || records.size() < wanted))
+    all = take_unindexed(splitter, data.log(what.exec_id), read, entries);
   if (all && what.finish)
     splitter.finish(read, entries);
   auto after = timeline_ ? timeline_->last_id().seq : 0;
@@ -120,10 +142,15 @@ void session_files::announce(output_event_splitter& splitter,
   }
   syncer_->mark_dirty(exec_dir(what.exec_id));
   result.all = all;
+  auto on_disk = records.size() * sizeof(index_entry);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    result.printed[i] = splitter.progress().recorded[i] - before[i];
+    on_disk += result.printed[i];
+  }
+  if (bytes_on_disk_)
+    *bytes_on_disk_ += on_disk;
   for (auto& record : records) {
-    result.printed[index_of(record.stream)] += record.length + record.lost;
-    if (bytes_on_disk_)
-      *bytes_on_disk_ += record.length + sizeof(index_entry);
+    result.printed[index_of(record.stream)] += record.lost;
     result.truncated = result.truncated || record.lost > 0;
   }
   // Where it cannot be encoded, those who watch see that they lack it, and

@@ -9,6 +9,11 @@
 // never sees a byte that is not there. Nothing is fsynced here: what is
 // written survives the death of this process, not a power cut.
 //
+// A record that is there as a whole and cannot be believed was written and has
+// been damaged since. Nothing of the index counts from there on; what the raw
+// files hold behind the records before it was printed all the same, and follows
+// stream by stream.
+//
 // One runner writes a log, anyone may read it meanwhile.
 #pragma once
 
@@ -117,8 +122,12 @@ public:
   /// Bytes in the stream's file.
   std::uint64_t size(output_stream stream) const;
 
-  /// How many records the index has; the last one may be torn.
+  /// How many records the index has; not all need be good ones.
   std::uint64_t count() const;
+
+  /// True where the record of this number is there as a whole and cannot be
+  /// believed: from here on the raw files alone say what was printed.
+  bool is_damaged_at(std::uint64_t number) const;
 
   /// How many bytes of each stream the first `count` records tell of, found
   /// from the last of them backwards. Nothing where that would need a long
@@ -138,8 +147,9 @@ private:
 
 /// Makes a log whole whose writer is known to be dead: cuts the index behind
 /// its last good record and the streams behind the last byte that the index
-/// knows, so that both tell the same. Returns the number of records. Throws
-/// std::system_error.
+/// knows, so that both tell the same. A log whose index is damaged stays as it
+/// is: it has lost nothing that could be read. Returns the number of records,
+/// damaged ones among them. Throws std::system_error.
 std::uint64_t recover_output_log(const std::filesystem::path& dir);
 
 } // namespace greenroom

@@ -130,6 +130,17 @@ std::uint64_t output_log_reader::count() const {
   return size_of(index_.get(), path) / sizeof(index_entry);
 }
 
+bool output_log_reader::is_damaged_at(std::uint64_t number) const {
+  if (number >= count())
+    return false;
+  index_entry entry;
+  std::span bytes{reinterpret_cast<char*>(&entry), sizeof entry};
+  return read_at(index_.get(), number * sizeof entry, bytes,
+                 dir_ / output_index_file)
+           == sizeof entry
+         && !from_entry(entry);
+}
+
 std::optional<std::array<std::uint64_t, output_streams>>
 output_log_reader::bytes_in(std::uint64_t count) const {
   constexpr std::uint64_t step = 256;
@@ -190,6 +201,8 @@ std::uint64_t recover_output_log(const fs::path& dir) {
       ++count;
     }
   }
+  if (reader.is_damaged_at(count))
+    return reader.count();
   cut(dir / output_index_file, count * sizeof(index_entry));
   for (std::size_t i = 0; i < output_streams; ++i)
     cut(dir / name(static_cast<output_stream>(i)), ends[i]);

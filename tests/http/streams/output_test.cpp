@@ -7,6 +7,7 @@
 #include "runtime/runner/protocol/session_files.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
+#include "tests/support/garbled_file.hpp"
 #include "tests/support/process_figures.hpp"
 
 #include <catch2/catch.hpp>
@@ -18,6 +19,7 @@
 #include <chrono>
 #include <fstream>
 #include <memory>
+#include <random>
 #include <stdexcept>
 #include <utility>
 
@@ -136,6 +138,36 @@ TEST_CASE("output that was dropped to make room is not found, and says why") {
     CHECK(answer.status == 404);
     CHECK_THAT(answer.body, Catch::Contains("no longer kept")
                               && Catch::Contains("sessions.keep_output"));
+  }
+}
+
+TEST_CASE("output whose index is damaged is served to the end") {
+  for (int pieces : {1, 2, 9, 6000}) {
+    INFO(pieces);
+    fixture f;
+    exec_log log{f.exec_dir("e1")};
+    std::string text;
+    for (int i = 0; i < pieces; ++i) {
+      auto piece = std::to_string(i) + '\n';
+      log.print(output_stream::out, piece);
+      text += piece;
+    }
+    log.print(output_stream::err, "err");
+    log.exit();
+    auto index = f.exec_dir("e1") / output_index_file;
+    std::minstd_rand random{7};
+    REQUIRE(test::garble(index, std::filesystem::file_size(index) / 2, random));
+    CHECK(get(f, "e1/output").body == text + "err");
+    CHECK(get(f, "e1/output?stream=stdout").body == text);
+    CHECK(get(f, "e1/output?stream=stderr").body == "err");
+    CHECK(get(f, "e1/output?stream=stdout&follow=1").body == text);
+    for (auto from : {text.size() / 3, text.size() / 2, text.size() - 1}) {
+      auto query = "e1/output?stream=stdout&from=" + std::to_string(from);
+      CHECK(get(f, query).body == text.substr(from));
+      CHECK(get(f, query + "&follow=1").body == text.substr(from));
+    }
+    CHECK(get(f, "e1/output?stream=stdout", "Range: bytes=-1\r\n").body
+          == "\n");
   }
 }
 

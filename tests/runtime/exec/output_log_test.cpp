@@ -2,6 +2,7 @@
 
 #include "runtime/base/files.hpp"
 #include "runtime/exec/output/output_index.hpp"
+#include "tests/support/garbled_file.hpp"
 #include "tests/support/process_figures.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -285,6 +286,52 @@ TEST_CASE("recovery cuts index and streams to what both know") {
   CHECK(log.text(out) == "onetwo");
   CHECK(recover_output_log(log.dir.path()) == 2);
   CHECK(log.reader().records(0, 10).size() == 2);
+}
+
+TEST_CASE("recovery of a log whose index is damaged takes no byte away") {
+  for (unsigned seed : {1u, 2u, 3u})
+    for (int pieces : {1, 2, 3, 75, 3000}) {
+      INFO("seed " << seed << ", pieces " << pieces);
+      std::minstd_rand random{seed};
+      fixture log;
+      std::string texts[2];
+      for (int i = 0; i < pieces; ++i) {
+        auto stream = random() % 2 == 0 ? out : err;
+        std::string piece(1 + random() % 50, static_cast<char>('a' + i % 26));
+        texts[stream == err] += piece;
+        log.append(stream, piece);
+      }
+      auto size = log.size(output_index_file);
+      REQUIRE(
+        test::garble(log.dir.path() / output_index_file, size / 2, random));
+      auto count = static_cast<std::uint64_t>(pieces);
+      for (int again = 0; again < 2; ++again) {
+        CHECK(recover_output_log(log.dir.path()) == count);
+        CHECK(log.text(out) == texts[0]);
+        CHECK(log.text(err) == texts[1]);
+        auto reader = log.reader();
+        CHECK(reader.records(0, count).size() == count / 2);
+        CHECK(reader.is_damaged_at(count / 2));
+        CHECK_FALSE(reader.is_damaged_at(count));
+      }
+    }
+}
+
+TEST_CASE("an index that ends is not damaged, however it ends") {
+  fixture log;
+  CHECK_FALSE(log.reader().is_damaged_at(0));
+  log.append(out, "one");
+  log.append(out, "two");
+  auto reader = log.reader();
+  for (std::uint64_t number = 0; number < 4; ++number)
+    CHECK_FALSE(reader.is_damaged_at(number));
+  CHECK_FALSE(reader.is_damaged_at(no_cap));
+  std::filesystem::resize_file(log.dir.path() / output_index_file,
+                               2 * sizeof(index_entry) - 1);
+  CHECK_FALSE(reader.is_damaged_at(1));
+  // A record that is right about bytes which are not there.
+  std::filesystem::resize_file(log.dir.path() / "stdout", 2);
+  CHECK_FALSE(reader.is_damaged_at(0));
 }
 
 TEST_CASE("recovery of a log that does not exist makes none") {

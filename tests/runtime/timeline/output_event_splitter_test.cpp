@@ -79,6 +79,29 @@ using texts = std::vector<std::string>;
 
 } // namespace
 
+TEST_CASE("what no record tells of is announced once, and holds back half a "
+          "character") {
+  fake_log log;
+  log.print(out, "a");
+  log.print(err, "b");
+  log.print(out, "cd\xc3\xa9");
+  log.print(err, "e\xc3");
+  output_event_splitter splitter{"e"};
+  std::vector<timeline_entry> events;
+  splitter.take(std::span{log.records}.first(2), log.reader(), events);
+  splitter.take_unindexed({4, 3, 0}, 9, log.reader(), events);
+  CHECK(log.show(events) == texts{"o:a", "e:b", "o:cd", "e:e"});
+  CHECK(events.back().time == 9);
+  CHECK(splitter.records() == 2);
+  splitter = output_event_splitter::resume(events.back());
+  CHECK(splitter.records() == 2);
+  for (int again = 0; again < 2; ++again)
+    splitter.take_unindexed({5, 3, 0}, 9, log.reader(), events);
+  splitter.finish(log.reader(), events);
+  CHECK(log.show(events)
+        == texts{"o:a", "e:b", "o:cd", "e:e", "o:\xc3\xa9", "e:\xc3"});
+}
+
 TEST_CASE("bytes of one stream that follow each other are one event") {
   fake_log log;
   log.print(out, "a");

@@ -6,6 +6,7 @@
 #include "runtime/exec/spec.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 #include "runtime/timeline/timeline.hpp"
+#include "tests/support/garbled_file.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
@@ -15,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <random>
 #include <string>
 #include <utility>
 #include <variant>
@@ -121,11 +123,12 @@ public:
     return ask<journal::intent_kept>(std::move(what));
   }
 
-  void print(const std::string& exec_id, std::string_view text) {
+  void print(const std::string& exec_id, std::string_view text, int times = 1) {
     unique_fd dir{
       ::open(exec_dir(exec_id).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     output_log_writer log{dir.get(), 8 << 20};
-    log.append(output_stream::out, {text.data(), text.size()}, 7);
+    for (; times > 0; --times)
+      log.append(output_stream::out, {text.data(), text.size()}, 7);
   }
 
   fs::path dir() const {
@@ -353,6 +356,45 @@ TEST_CASE_METHOD(files_of_a_session, "an exec without an exit record is lost, "
   CHECK(end.outcome.status == exec_status::lost);
   CHECK(end.outcome.reason == "the runner is gone");
   CHECK(end.outcome.stdout_bytes == 6);
+}
+
+TEST_CASE_METHOD(files_of_a_session, "all that was printed is announced though "
+                                     "the index is damaged") {
+  constexpr std::uint64_t pieces = 100;
+  const std::string piece(9000, 'x');
+  std::minstd_rand random{7};
+  // What the timeline had before: nothing, some of it, more than is left.
+  for (auto before : {std::uint64_t{0}, std::uint64_t{10}, std::uint64_t{60}}) {
+    auto id = "n" + std::to_string(before);
+    REQUIRE(keep(id).queued);
+    print(id, piece, pieces);
+    std::uint64_t printed = 0;
+    auto announce = [&](std::uint64_t records, bool finish) {
+      journal::output_announced got;
+      do {
+        got = ask<journal::output_announced>(
+          journal::announce_output{id, records, finish});
+        REQUIRE_FALSE(got.failed);
+        printed += got.printed[index_of(output_stream::out)];
+      } while (!got.all);
+    };
+    announce(before, false);
+    auto index = exec_dir(id) / output_index_file;
+    auto begin = before == 0 ? 0 : fs::file_size(index) / 2;
+    REQUIRE(test::garble(index, begin, random));
+    reopen(true);
+    auto end =
+      ask<journal::settled>(journal::settle{id, "the runner is gone", 9});
+    CHECK(end.records == pieces);
+    CHECK(end.outcome.stdout_bytes == pieces * piece.size());
+    announce(end.records, true);
+    CHECK(printed == pieces * piece.size());
+    std::uint64_t told = 0;
+    for (auto& entry : timeline_reader{dir()}.entries(0, SIZE_MAX, SIZE_MAX))
+      if (entry.kind == event_kind::exec_output && entry.exec_id == id)
+        told += entry.length;
+    CHECK(told == pieces * piece.size());
+  }
 }
 
 TEST_CASE_METHOD(files_of_a_session, "execs beyond those in memory are found "
