@@ -126,6 +126,24 @@ void session_actor_state::save_rescue() {
       });
 }
 
+// The ends of its commands come before its work is saved; where the disk has no
+// room for those, what fills it may be what no end keeps, which goes when work
+// is saved. So that is done once before its turn, and again then: the session
+// does not come back from such an end, and nothing of it runs any more.
+void session_actor_state::win_room_for_end() {
+  using session::ending;
+  const auto why = machine_.why;
+  const auto for_good =
+    why == ending::terminate || why == ending::fail
+    || (why == ending::expire && record().expiry == on_expire::rescue);
+  if (!for_good || !machine_.stopped || std::exchange(won_room_, true))
+    return;
+  self_
+    ->request(context_->git, rescue_timeout,
+              greenroom::save_rescue{project_, record()})
+    .then([](const saved_rescue&) {}, [](const caf::error&) {});
+}
+
 void session_actor_state::operator()(const journal::room_made& x) {
   if (x.made)
     perform(session::effect::begin_rescue{});

@@ -81,6 +81,7 @@ void session_actor_state::operator()(const journal::not_appended& x) {
   appends_done_ += x.requests;
   stuck_ = true;
   release_answers();
+  win_room_for_end();
   retry_soon();
 }
 

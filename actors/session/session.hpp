@@ -220,6 +220,7 @@ private:
   void install_checkout();
   void save_checkin();
   void save_rescue();
+  void win_room_for_end();
   void rescue_failed();
   void note_unpushed(const std::string& note);
   void remove_checkout();
@@ -447,6 +448,7 @@ private:
   std::vector<session_event> change_events_; // of the change being stored
   std::function<void()> pending_change_; // writes what the store did not take
   std::string rescue_problem_;           // why the last try failed
+  bool won_room_ = false; // by win_room_for_end
   bool ended_published_ = false;
   std::vector<live_watcher> live_watchers_;
   shared_text view_; // empty: to be encoded anew

@@ -164,13 +164,17 @@ TEST_CASE("sessions end whose commands take all room that there is") {
   await("it is not ready",
         [&] { return node.admin().get("/readyz").status == 503; });
 
-  // What is given back of the reserve is theirs at once, so that an end may
-  // have to wait for that of the other.
+  // What is given back of the reserve is theirs at once: until the last of them
+  // has ended others wait, or end with their work where it was.
   for (auto* session : {&one, &two})
     session->remove();
   for (auto* session : {&one, &two}) {
     CHECK(eventually([&] { return session->status() == "terminated"; }));
-    CHECK_FALSE(session->get()["rescue_refs"].empty());
+    const auto over = session->get();
+    INFO(over.dump());
+    CHECK((!over["rescue_refs"].empty()
+           || over["status_reason"].get<std::string>().find("is kept in")
+                != std::string::npos));
   }
   CHECK(eventually([&] { return node.admin().get("/readyz").status == 200; }));
   session_user next{node, json{{"new_branch", "next"}}};

@@ -95,8 +95,12 @@ bool session_files::write(std::vector<timeline_entry>& entries) {
   auto seq = timeline_->last_id().seq;
   for (auto& entry : entries)
     entry.id = {epoch_, ++seq};
-  // On a full disk what ends a session has room in the reserve.
-  auto may_spend = entries.back().kind == event_kind::session_ended;
+  // On a full disk what ends a session, or a command, has room in the reserve:
+  // no other begins meanwhile.
+  const auto may_spend = std::ranges::any_of(entries, [](const auto& entry) {
+    return entry.kind == event_kind::session_ended
+           || entry.kind == event_kind::exec_exited;
+  });
   for (bool again = true; again;)
     try {
       timeline_->append(entries);
