@@ -448,7 +448,7 @@ private:
   std::vector<session_event> change_events_; // of the change being stored
   std::function<void()> pending_change_; // writes what the store did not take
   std::string rescue_problem_;           // why the last try failed
-  bool won_room_ = false; // by win_room_for_end
+  bool won_room_ = false;                // by win_room_for_end
   bool ended_published_ = false;
   std::vector<live_watcher> live_watchers_;
   shared_text view_; // empty: to be encoded anew
