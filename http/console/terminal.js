@@ -156,7 +156,8 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
   let over = false;
   let toFocus = focus;
   let timer = null;
-  let unopened = 0; // connections in a row
+  // Connections in a row: each but the first comes after an answer by HTTP.
+  let unopened = 0;
   const pauses = new Backoff();
   const url = new URL(`${path}/attach`, location.href);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -200,7 +201,9 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
         stop('closed', reason || 'The server has closed it.');
       } else {
         ++unopened;
-        replace(state, badge('reconnecting'));
+        replace(state, badge('reconnecting'), unopened > 2 && h('span', {},
+          ' The server answers, but no WebSocket comes through to it: a proxy '
+          + 'in between may not pass them on.'));
         timer = setTimeout(again, pauses.next());
       }
     };
@@ -220,11 +223,6 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
         return;
       }
       if (['running', 'queued'].includes(exec.status)) {
-        if (unopened > 2) {
-          replace(state, badge('reconnecting'), h('span', {}, ' The server '
-            + 'answers, but no WebSocket comes through to it: a proxy in between '
-            + 'may not pass them on.'));
-        }
         connect();
       } else {
         stop('ended', exec.reason ?? outcome(exec));
