@@ -208,7 +208,8 @@ void forget_choice_here(const api_client& api, const session_ref& ended) {
     if (!here || here->session != ended.id)
       return;
     auto file = remove_directory_choice(std::filesystem::current_path());
-    say(file.string() + " is removed: the session it named is over");
+    say(std::filesystem::proximate(file).string()
+        + " is removed: the session it named is over");
   } catch (const std::exception& e) {
     // The session is over all the same.
     say(std::string{"greenroom: "} + e.what());
