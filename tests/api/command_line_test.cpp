@@ -346,7 +346,8 @@ TEST_CASE("a directory stands for no session that has ended") {
   user.out({"end", "-y", "b"});
   CHECK(std::filesystem::exists(file));
   auto ended = user.run({"end", "-y"});
-  CHECK_THAT(ended.err, Catch::Contains(file.filename().string() + " is removed"));
+  CHECK_THAT(ended.err,
+             Catch::Contains(file.filename().string() + " is removed"));
   CHECK_FALSE(std::filesystem::exists(file));
   user.out({"create", "c", "-p", "demo", "--use", "-q"});
   std::filesystem::create_directory(user.home.path() / "below");
