@@ -156,15 +156,20 @@ asio::awaitable<void> preview_client::serve() {
     around_->access.decide(client_.head(), target_, session_,
                            preview_scheme(around_->options), now_ms());
   if (!session_.over.empty()) {
-    // A public port grants all, and those are not told.
-    const auto may_know =
-      !decision.grant.key_secret.empty() || decision.grant.link;
-    const auto what =
-      make_over_page(session_, may_know, is_navigation(client_.head()));
-    co_await say(what);
+    co_await say_over(decision);
     co_return;
   }
   co_await enter(decision);
+}
+
+asio::awaitable<void>
+preview_client::say_over(const access_decision& decision) {
+  // A public port grants all, and those are not told.
+  const auto may_know =
+    !decision.grant.key_secret.empty() || decision.grant.link;
+  const auto what =
+    make_over_page(session_, may_know, is_navigation(client_.head()));
+  co_await say(what);
 }
 
 asio::awaitable<whereabouts> preview_client::look_up() {

@@ -89,6 +89,7 @@ private:
   asio::awaitable<bool> pass_on();
   asio::awaitable<void> enter(const access_decision& decision);
   asio::awaitable<printed_last> output();
+  asio::awaitable<void> say_over(const access_decision& decision);
   asio::awaitable<void> say_waiting(std::string why);
   asio::awaitable<void> wait_for_app();
   asio::awaitable<bool> try_to_connect();

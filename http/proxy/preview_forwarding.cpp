@@ -86,7 +86,14 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
       refusal = e.what();
     }
     if (!refusal.empty()) {
-      co_await say_waiting(refusal);
+      // It was let in by what was known: the session may be over by now.
+      auto now = co_await around_->sessions.look_up(target_.session_id, 0);
+      if (now.over.empty()) {
+        co_await say_waiting(refusal);
+      } else {
+        session_ = std::move(now);
+        co_await say_over(decision);
+      }
       co_return;
     }
     auto late = false;

@@ -313,9 +313,12 @@ for (const sandbox of sandboxes) {
     }));
     assert.deepEqual(closed, [4321, 'as you like']);
     // The end of the link is the end of what it opened.
-    const cut = people[1].evaluate(() => new Promise((resolve) => {
-      window.socket.onclose = ({ code }) => resolve(code);
-    }));
+    await people[1].evaluate(() => {
+      window.cut = new Promise((resolve) => {
+        window.socket.onclose = ({ code }) => resolve(code);
+      });
+    });
+    const cut = people[1].evaluate(() => window.cut);
     await node.call('DELETE', session.path);
     assert.equal(await within(15, 'the WebSocket is cut', cut), 1006);
     const over = await people[1].goto(people[1].url());
