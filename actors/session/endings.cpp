@@ -136,7 +136,8 @@ void session_actor_state::win_room_for_end() {
   const auto for_good =
     why == ending::terminate || why == ending::fail
     || (why == ending::expire && record().expiry == on_expire::rescue);
-  if (!for_good || !machine_.stopped || std::exchange(won_room_, true))
+  if (!for_good || !machine_.stopped || !context_->may_acknowledge()
+      || std::exchange(won_room_, true))
     return;
   self_
     ->request(context_->git, rescue_timeout,

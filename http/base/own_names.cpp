@@ -2,6 +2,7 @@
 
 #include "http/base/asio.hpp"
 #include "http/base/parse.hpp"
+#include "runtime/base/ascii.hpp"
 
 #include <boost/asio/ip/address.hpp>
 
@@ -21,14 +22,6 @@ namespace {
 
 constexpr std::size_t max_shown = 200;
 
-std::string lowered(std::string_view text) {
-  std::string result{text};
-  for (auto& c : result)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
-
 bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'
          || c == '.' || c == '_';
@@ -46,7 +39,7 @@ std::string_view authority_of(std::string_view url) {
 std::string machine_name() {
   std::array<char, 256> name{};
   ::gethostname(name.data(), name.size() - 1);
-  return lowered(name.data());
+  return ascii_lowered(name.data());
 }
 
 std::vector<asio::ip::address> read_addresses() {
@@ -88,7 +81,7 @@ bool is_address_of_machine(const asio::ip::address& wanted) {
 /// "example.org", "*.example.org" for all below it, or "*" for any.
 bool is_listed(const std::vector<std::string>& list, const std::string& host) {
   return std::ranges::any_of(list, [&](const std::string& entry) {
-    auto one = lowered(entry);
+    auto one = ascii_lowered(entry);
     if (one == "*" || one == host)
       return true;
     return one.starts_with("*.") && host.size() > one.size() - 1
@@ -103,7 +96,7 @@ bool is_host_of(std::string_view url, const std::string& host) {
 bool is_own(const options& opts, const std::string& host) {
   if (host == "localhost" || host.ends_with(".localhost"))
     return true;
-  if (host == lowered(opts.host) || is_listed(opts.hosts, host)
+  if (host == ascii_lowered(opts.host) || is_listed(opts.hosts, host)
       || is_host_of(opts.public_url, host) || is_host_of(opts.git_url, host))
     return true;
   error_code no_address;
@@ -134,7 +127,7 @@ bool may_be_preview(const options& opts, std::string_view scheme,
                     std::string_view page, const std::string& host) {
   if (opts.preview_host.empty())
     return false;
-  auto domain = lowered(opts.preview_domain);
+  auto domain = ascii_lowered(opts.preview_domain);
   if (!domain.empty() && (host == domain || host.ends_with('.' + domain)))
     return true;
   auto port = port_of_page(scheme, page);
@@ -204,7 +197,7 @@ std::optional<std::string> host_of_authority(std::string_view authority) {
   };
   if (host.empty() || (!rest.empty() && !is_port(rest)))
     return std::nullopt;
-  auto result = lowered(host);
+  auto result = ascii_lowered(host);
   if (authority.starts_with('[')) {
     error_code fault;
     asio::ip::make_address_v6(result, fault);

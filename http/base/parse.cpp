@@ -1,6 +1,7 @@
 #include "http/base/parse.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/ascii.hpp"
 #include "runtime/base/utf8.hpp"
 
 #include <algorithm>
@@ -9,10 +10,6 @@
 namespace greenroom::http {
 
 namespace {
-
-char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 std::string decoded_part(std::string_view text) {
   auto result = percent_decode(text, true);
@@ -34,7 +31,7 @@ int hex_value(char c) noexcept {
 }
 
 bool is_same_word(std::string_view a, std::string_view b) noexcept {
-  return std::ranges::equal(a, b, {}, lower, lower);
+  return std::ranges::equal(a, b, {}, ascii_lower, ascii_lower);
 }
 
 std::string_view trimmed(std::string_view text) noexcept {

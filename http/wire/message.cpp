@@ -1,14 +1,12 @@
 #include "http/wire/message.hpp"
 
+#include "runtime/base/ascii.hpp"
+
 #include <algorithm>
 
 namespace greenroom::http::wire {
 
 namespace {
-
-char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
 
 std::string_view trimmed(std::string_view text) noexcept {
   auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
@@ -32,7 +30,7 @@ bool list_has(std::string_view list, std::string_view token) noexcept {
 } // namespace
 
 bool equal_caseless(std::string_view a, std::string_view b) noexcept {
-  return std::ranges::equal(a, b, {}, lower, lower);
+  return std::ranges::equal(a, b, {}, ascii_lower, ascii_lower);
 }
 
 std::string_view header_list::get(std::string_view name) const noexcept {

@@ -1,3 +1,4 @@
+#include "runtime/base/ascii.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/config/config_schema.hpp"
 #include "runtime/config/value_types.hpp"
@@ -162,10 +163,8 @@ void apply_override(const std::string& text, config& c) {
 }
 
 // What a browser tells pages apart by, of an address that was checked.
-std::string origin_of(std::string url) {
-  for (auto& c : url)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
+std::string origin_of(const std::string& address) {
+  auto url = ascii_lowered(address);
   const auto host = url.find("://") + 3;
   url.resize(std::min(url.find('/', host), url.size()));
   for (std::string_view port : {"https:443", "http:80"}) {

@@ -1,6 +1,7 @@
 #include "runtime/webhooks/url.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/ascii.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -49,10 +50,8 @@ std::string take_host(std::string_view& rest) {
 }
 
 // Which addresses a host is known to be without a look-up.
-std::vector<ip_address> evident_addresses(std::string host) {
-  for (auto& c : host)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
+std::vector<ip_address> evident_addresses(const std::string& name) {
+  const auto host = ascii_lowered(name);
   if (host == "localhost" || host.ends_with(".localhost"))
     return {*parse_ip("127.0.0.1"), *parse_ip("::1")};
   if (auto address = parse_ip(host))

@@ -15,6 +15,16 @@ async function startBehindProxy(t) {
   return { node, proxy };
 }
 
+/// The page of a new session, behind a proxy.
+async function openSession(t) {
+  const { node, proxy } = await startBehindProxy(t);
+  const session = await node.makeSession();
+  const page = await openPage(t, proxy.url);
+  await logIn(page, proxy.url, node.key);
+  await page.getByRole('link', { name: session.id }).click();
+  return { node, proxy, session, page };
+}
+
 /// Presses Tab until `target` has the focus.
 async function tabTo(page, target, key = 'Tab') {
   for (let i = 0; i < 60; ++i) {
@@ -32,11 +42,7 @@ const hasFocus = async (target) => await target.count() > 0
 
 test('pages go on by themselves after a proxy has answered for the node',
   { timeout: 90_000 }, async (t) => {
-    const { node, proxy } = await startBehindProxy(t);
-    const session = await node.makeSession();
-    const page = await openPage(t, proxy.url);
-    await logIn(page, proxy.url, node.key);
-    await page.getByRole('link', { name: session.id }).click();
+    const { node, proxy, session, page } = await openSession(t);
     await page.getByText('Nothing has been run yet.').waitFor();
 
     // The node is away for a while: 502.
@@ -69,11 +75,7 @@ test('pages go on by themselves after a proxy has answered for the node',
 
 test('output that a command prints during a cut is all there after it',
   { timeout: 60_000 }, async (t) => {
-    const { node, proxy } = await startBehindProxy(t);
-    const session = await node.makeSession();
-    const page = await openPage(t, proxy.url);
-    await logIn(page, proxy.url, node.key);
-    await page.getByRole('link', { name: session.id }).click();
+    const { node, proxy, session, page } = await openSession(t);
     await page.getByLabel('Command', { exact: true })
       .fill('echo 1; until [ -e go ]; do sleep 0.1; done; echo 2; echo 3');
     await page.getByRole('button', { name: 'Run', exact: true }).click();
@@ -94,11 +96,7 @@ test('output that a command prints during a cut is all there after it',
 
 test('a session that ends while it cannot be looked at is shown as over',
   { timeout: 60_000 }, async (t) => {
-    const { node, proxy } = await startBehindProxy(t);
-    const session = await node.makeSession();
-    const page = await openPage(t, proxy.url);
-    await logIn(page, proxy.url, node.key);
-    await page.getByRole('link', { name: session.id }).click();
+    const { node, proxy, session, page } = await openSession(t);
     await page.getByText('Nothing has been run yet.').waitFor();
     // Its stream tells the end once, and is over then.
     proxy.refuse = (url) => (url === session.path ? 503 : 0);
@@ -111,11 +109,7 @@ test('a session that ends while it cannot be looked at is shown as over',
 
 test('a command that was begun is not offered to be run again, whatever follows',
   { timeout: 60_000 }, async (t) => {
-    const { node, proxy } = await startBehindProxy(t);
-    const session = await node.makeSession();
-    const page = await openPage(t, proxy.url);
-    await logIn(page, proxy.url, node.key);
-    await page.getByRole('link', { name: session.id }).click();
+    const { node, proxy, session, page } = await openSession(t);
     await page.getByText('Nothing has been run yet.').waitFor();
     proxy.refuse = (url) => (url.includes('/execs?') ? 503 : 0);
     const command = page.getByLabel('Command', { exact: true });

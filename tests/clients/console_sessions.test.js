@@ -229,7 +229,7 @@ test('lines that are written over and colours look as on a terminal',
     const node = await startNode(t);
     const session = await node.makeSession();
     await node.call('POST', `${session.path}/exec`, { wait: '10s', command:
-      'for i in 1 2 3; do printf "at %s0%%\\r" $i; sleep 0.1; done; '
+      'for i in 1 2 3; do printf "at %s0%%\\r" $i; done; '
       + 'printf "\\033]0;title\\007at 100%%\\n\\033[1;31mred\\033[0m plain\\n"; '
       + 'for c in 30 31 32 33 34 35 36 37 90 91 92 93 94 95 96 97; do '
       + 'printf "\\033[%smcolour %s\\033[0m \\033[31;%smon it\\033[0m\\n" '

@@ -13,12 +13,19 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A small file system over the node's data directory; false where this process
-// may not mount one.
+// A small file system over the node's data directory, on which it is started
+// again; none where this process may not mount one.
 class small_disk {
 public:
-  explicit small_disk(fs::path at) : at_(std::move(at)) {
+  explicit small_disk(node_process& node) : at_(node.data_dir()) {
+    node.terminate();
     mounted_ = ::mount("tmpfs", at_.c_str(), "tmpfs", 0, "size=24m") == 0;
+    if (!mounted_) {
+      WARN("not tested: this process may not mount a file system");
+      return;
+    }
+    fs::permissions(at_, fs::perms::owner_all);
+    node.start();
   }
   small_disk(const small_disk&) = delete;
   small_disk& operator=(const small_disk&) = delete;
@@ -49,14 +56,9 @@ private:
 
 TEST_CASE("a full disk loses nothing that was acknowledged") {
   node_process node;
-  node.terminate();
-  small_disk disk{node.data_dir()};
-  if (!disk.mounted()) {
-    WARN("not tested: this process may not mount a file system");
+  const small_disk disk{node};
+  if (!disk.mounted())
     return;
-  }
-  fs::permissions(node.data_dir(), fs::perms::owner_all);
-  node.start();
   session_user session{node, json{{"new_branch", "work"}}};
   session.run("echo before > kept.txt");
   auto stream = session.watch("from=earliest");
@@ -98,14 +100,9 @@ TEST_CASE("a full disk loses nothing that was acknowledged") {
 
 TEST_CASE("on a full disk keys die, sessions end, and room is won by the API") {
   node_process node;
-  node.terminate();
-  small_disk disk{node.data_dir()};
-  if (!disk.mounted()) {
-    WARN("not tested: this process may not mount a file system");
+  const small_disk disk{node};
+  if (!disk.mounted())
     return;
-  }
-  fs::permissions(node.data_dir(), fs::perms::owner_all);
-  node.start();
   auto key =
     expect(201, node.admin().post(
                   "/keys", {{"name", "k"}, {"scopes", {"projects:read"}}}))
@@ -141,14 +138,9 @@ TEST_CASE("on a full disk keys die, sessions end, and room is won by the API") {
 
 TEST_CASE("sessions end whose commands take all room that there is") {
   node_process node;
-  node.terminate();
-  small_disk disk{node.data_dir()};
-  if (!disk.mounted()) {
-    WARN("not tested: this process may not mount a file system");
+  const small_disk disk{node};
+  if (!disk.mounted())
     return;
-  }
-  fs::permissions(node.data_dir(), fs::perms::owner_all);
-  node.start();
   await("the reserve", [&] { return fs::exists(node.data_dir() / "reserve"); });
   session_user one{node, json{{"new_branch", "one"}}};
   session_user two{node, json{{"new_branch", "two"}}};
@@ -183,14 +175,9 @@ TEST_CASE("sessions end whose commands take all room that there is") {
 
 TEST_CASE("a node starts on a full disk, and room is won by the API") {
   node_process node;
-  node.terminate();
-  small_disk disk{node.data_dir()};
-  if (!disk.mounted()) {
-    WARN("not tested: this process may not mount a file system");
+  const small_disk disk{node};
+  if (!disk.mounted())
     return;
-  }
-  fs::permissions(node.data_dir(), fs::perms::owner_all);
-  node.start();
   session_user fills{node, json{{"new_branch", "fills"}}};
   session_user other{node, json{{"new_branch", "other"}}};
   other.run("echo kept > kept.txt");

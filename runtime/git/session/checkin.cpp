@@ -293,22 +293,21 @@ taken_work save_what_can_be(const rescue_spec& spec) {
 
 } // namespace
 
-// A tag is more than the commit that it names.
+// A tag is more than the commit that it names. A clone has all of the
+// upstream's: what is there under the same name needs no look at the history.
 std::vector<named_object> only_here(const mirror& mirror,
-                                    const std::vector<named_object>& work) {
-  const auto upstream = mirror.upstream_refs();
+                                    std::vector<named_object> work) {
+  if (work.empty())
+    return work;
+  std::erase_if(work, [upstream = mirror.upstream_refs()](const auto& one) {
+    const auto same = upstream.find(one.name);
+    return same != upstream.end() && same->second == one.id;
+  });
   const auto known = mirror.reached_from(mirror.upstream_tips(), tips_of(work));
-  objects result;
-  for (const auto& one : work) {
-    auto is_there = known.contains(one.id);
-    if (one.name.starts_with("tags/")) {
-      auto same = upstream.find(one.name);
-      is_there = same != upstream.end() && same->second == one.id;
-    }
-    if (!is_there)
-      result.push_back(one);
-  }
-  return result;
+  std::erase_if(work, [&](const auto& one) {
+    return !one.name.starts_with("tags/") && known.contains(one.id);
+  });
+  return work;
 }
 
 rescue_result rescue(const rescue_spec& spec) {

@@ -56,7 +56,7 @@ rescue_result rescue_objects(const mirror& mirror,
 /// Of what has a name in a session what is nowhere in the upstream, as far as
 /// the mirror knows: an end keeps it under rescue refs.
 std::vector<named_object> only_here(const mirror& mirror,
-                                    const std::vector<named_object>& work);
+                                    std::vector<named_object> work);
 
 struct checkin_spec {
   git::mirror mirror;

@@ -48,18 +48,12 @@ ordered_json names_to_keep(const std::string& branch,
   if (!now.named)
     return nullptr;
   auto others = *now.named;
-  // A clone has all the upstream's tags: these need no look at the history.
-  std::erase_if(others,
-                [&, upstream = mirror.upstream_refs()](const auto& one) {
-                  const auto same = upstream.find(one.name);
-                  return one.name == "heads/" + branch
-                         || (same != upstream.end() && same->second == one.id);
-                });
+  std::erase_if(others, [own = "heads/" + branch](const auto& one) {
+    return one.name == own;
+  });
   auto words = ordered_json::array();
-  if (others.empty())
-    return words;
   try {
-    for (const auto& one : git::only_here(mirror, others))
+    for (const auto& one : git::only_here(mirror, std::move(others)))
       if (words.size() < max_unpublished)
         words.push_back(one.holds);
   } catch (const refused&) {

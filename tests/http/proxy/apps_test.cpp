@@ -61,6 +61,19 @@ TEST_CASE("an app that does not listen yet is waited for") {
   CHECK(client.receive().status == 200);
 }
 
+TEST_CASE("an app whose session has just ended is not waited for") {
+  proxy_node node{hello};
+  node.known_live = true;
+  node.over = true;
+  node.listening = false;
+  http_client client{node.port()};
+  client.send(node.get("/", navigation));
+  auto page = client.receive();
+  CHECK(page.status == 410);
+  CHECK_THAT(page.body, Contains("This session is over"));
+  CHECK(status_of(node, node.get("/data")) == 410);
+}
+
 TEST_CASE("a page that waits is told when the app is there") {
   proxy_node node{hello};
   node.listening = false;

@@ -38,6 +38,15 @@ public:
     co_return result;
   }
 
+  const proxy::session_info* known(const std::string&, std::uint64_t) override {
+    if (!of_.known_live)
+      return nullptr;
+    std::lock_guard lock{of_.guard_};
+    known_.project_id = "demo";
+    known_.rules = of_.rules_;
+    return &known_;
+  }
+
   asio::awaitable<proxy::project_rules> rules_of_projects() override {
     ++of_.asked_projects;
     proxy::project_rules result;
@@ -74,6 +83,7 @@ public:
 
 private:
   proxy_node& of_;
+  proxy::session_info known_;
 };
 
 proxy_node::proxy_node(app_script app,

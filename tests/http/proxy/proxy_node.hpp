@@ -68,6 +68,8 @@ public:
   http::proxy::preview_settings settings{dir.path()};
   key_ring keys{preview_secret};
   std::atomic<bool> over = false;
+  // What is known of the session is from before its end.
+  std::atomic<bool> known_live = false;
   std::atomic<bool> listening = true;
   std::atomic<bool> held = false;      // connections into the session wait
   std::atomic<int> asked_projects = 0; // what they say, how often
